@@ -1,0 +1,21 @@
+# One set of flags for every target. What may reach a number is written out, not left to a compiler's default.
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+if(NOT CMAKE_BUILD_TYPE)
+  set(CMAKE_BUILD_TYPE Release)
+endif()
+set(CMAKE_CXX_FLAGS_RELEASE "-O3")
+set(CMAKE_CXX_FLAGS_DEBUG "-O1 -g")
+
+add_library(attune_flags INTERFACE)
+target_compile_options(attune_flags INTERFACE
+  -march=${ATTUNE_ISA} -ffp-contract=fast -fno-math-errno -fno-trapping-math
+  -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wno-psabi)
+
+set(ATTUNE_SANITIZE "" CACHE STRING "address,undefined or thread")
+if(ATTUNE_SANITIZE)
+  target_compile_options(attune_flags INTERFACE -fsanitize=${ATTUNE_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all -g1)
+  target_link_options(attune_flags INTERFACE -fsanitize=${ATTUNE_SANITIZE})
+endif()
