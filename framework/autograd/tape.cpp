@@ -1,0 +1,193 @@
+#include "autograd/tape.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace attune {
+
+template <class Real>
+Tape<Real>::Tape(Arena& arena, bool gradients) : arena_(arena), gradients_(gradients) {
+  nodes_.reserve(512);
+  records_.reserve(512);
+}
+
+template <class Real>
+Var Tape<Real>::add(const Node& node) {
+  nodes_.push_back(node);
+  return Var{static_cast<int>(nodes_.size()) - 1};
+}
+
+template <class Real>
+Var Tape<Real>::constant(View<const Real> value) {
+  Node node;
+  // The tape never writes through a value that it did not allocate.
+  node.value = View<Real>(const_cast<Real*>(value.data()), value.shape());
+  return add(node);
+}
+
+template <class Real>
+Var Tape<Real>::parameter(View<const Real> value, View<Real> grad) {
+  ATTUNE_CHECK(value.shape() == grad.shape(), ShapeError,
+               "[parameter] value {} and gradient {} differ in shape", value.shape().text(),
+               grad.shape().text());
+  const Var v = constant(value);
+  Node& node = nodes_[static_cast<std::size_t>(v.id)];
+  node.grad = grad;
+  node.wants_grad = gradients_;
+  node.external = true;
+  return v;
+}
+
+template <class Real>
+Var Tape<Real>::apply_bytes(const Op& op, std::span<const Var> inputs,
+                            std::span<const View<const std::int32_t>> indices,
+                            const void* options, std::size_t option_bytes) {
+  ATTUNE_CHECK(inputs.size() <= op.inputs.size() && indices.size() <= op.indices.size(),
+               ShapeError, "[{}] got {} inputs and {} index arrays, takes at most {} and {}",
+               op.name, inputs.size(), indices.size(), op.inputs.size(), op.indices.size());
+  ATTUNE_CHECK(!differentiated_, ShapeError,
+               "[{}] applied after backward on {}: reset the tape first", op.name,
+               describe(differentiated_));
+  Record record{};
+  record.op = &op;
+  record.in.fill(-1);
+  OpCall<Real> call;
+  bool wants_grad = false;
+  for (std::size_t i = 0; i < op.inputs.size(); ++i) {
+    const Var v = i < inputs.size() ? inputs[i] : Var{};
+    ATTUNE_CHECK(v || op.inputs[i].optional, ShapeError, "[{}] input '{}' {} is missing", op.name,
+                 op.inputs[i].name, op.inputs[i].shape);
+    if (!v) continue;
+    Node& node = nodes_[static_cast<std::size_t>(v.id)];
+    node.consumed = true;
+    wants_grad = wants_grad || node.wants_grad;
+    record.in[i] = v.id;
+    call.in[i] = node.value;
+  }
+  for (std::size_t i = 0; i < op.indices.size(); ++i) {
+    if (i < indices.size()) record.index[i] = call.index[i] = indices[i];
+    ATTUNE_CHECK(call.index[i] || op.indices[i].optional, ShapeError,
+                 "[{}] index array '{}' {} is missing", op.name, op.indices[i].name,
+                 op.indices[i].shape);
+  }
+  call.options = options;
+  call.training = wants_grad;
+
+  OpShapes shapes;
+  const OpFunctions<Real>& f = op.functions<Real>();
+  f.shapes(call, shapes);
+
+  record.first_out = static_cast<int>(nodes_.size());
+  for (std::size_t i = 0; i < op.outputs.size(); ++i) {
+    Node node;
+    node.value = call.out[i] = arena_.view<Real>(shapes.out[i]);
+    node.record = static_cast<int>(records_.size());
+    node.wants_grad = wants_grad;
+    add(node);
+  }
+  if (wants_grad) {
+    for (std::size_t s = 0; s < static_cast<std::size_t>(shapes.n_saved); ++s)
+      record.saved[s] = call.saved[s] = arena_.view<Real>(shapes.saved[s]);
+  }
+  f.forward(call);
+  if (wants_grad) {
+    void* copy = arena_.allocate_bytes(option_bytes);
+    std::memcpy(copy, options, option_bytes);
+    record.options = copy;
+    records_.push_back(record);
+  }
+  return Var{record.first_out};
+}
+
+template <class Real>
+OpCall<Real> Tape<Real>::call_of(const Record& record) const {
+  OpCall<Real> call;
+  for (std::size_t i = 0; i < record.in.size(); ++i) {
+    if (record.in[i] < 0) continue;
+    const Node& node = nodes_[static_cast<std::size_t>(record.in[i])];
+    call.in[i] = node.value;
+    if (node.wants_grad) call.grad_in[i] = node.grad;
+  }
+  call.index = record.index;
+  call.saved = record.saved;
+  call.options = record.options;
+  call.training = true;
+  for (std::size_t i = 0; i < record.op->outputs.size(); ++i) {
+    const Node& node = nodes_[static_cast<std::size_t>(record.first_out) + i];
+    call.out[i] = node.value;
+    call.grad_out[i] = node.grad;
+  }
+  return call;
+}
+
+template <class Real>
+void Tape<Real>::refuse_second_call(Var now) const {
+  ATTUNE_CHECK(!differentiated_, ShapeError,
+               "[backward] called on {} after {}: add the losses, or reset the tape first",
+               describe(now), describe(differentiated_));
+}
+
+template <class Real>
+void Tape<Real>::backward(Var loss) {
+  refuse_second_call(loss);
+  ATTUNE_CHECK(shape(loss).size() == 1, ShapeError,
+               "[backward] {} has shape {}; a loss is one number", describe(loss),
+               shape(loss).text());
+  ATTUNE_CHECK(node(loss).wants_grad, ShapeError, "[backward] {} depends on no parameter",
+               describe(loss));
+  for (int i = 0; i < static_cast<int>(nodes_.size()); ++i) {
+    const Node& n = node(Var{i});
+    const bool is_loss = n.wants_grad && !n.external && !n.consumed && n.value.rank() == 0;
+    ATTUNE_CHECK(!is_loss || i == loss.id, ShapeError,
+                 "[backward] called on {}, but {} is a loss too that nothing uses: add the two",
+                 describe(loss), describe(Var{i}));
+  }
+  const Real one[] = {Real(1)};
+  const Seed seed{loss, View<const Real>(one, shape(loss))};
+  backward(std::span<const Seed>(&seed, 1));
+}
+
+template <class Real>
+void Tape<Real>::backward(std::span<const Seed> seeds) {
+  ATTUNE_CHECK(!seeds.empty(), ShapeError, "[backward] no gradient was given");
+  refuse_second_call(seeds[0].var);
+  for (Node& n : nodes_) {
+    if (n.wants_grad && !n.external) n.grad = arena_.zeros<Real>(n.value.shape());
+  }
+  for (const Seed& seed : seeds) {
+    const Node& n = node(seed.var);
+    ATTUNE_CHECK(n.value.shape() == seed.grad.shape(), ShapeError,
+                 "[backward] {} has shape {}, its gradient {}", describe(seed.var),
+                 n.value.shape().text(), seed.grad.shape().text());
+    if (!n.wants_grad) continue;
+    for (Index i = 0; i < seed.grad.size(); ++i) n.grad[i] += seed.grad[i];
+  }
+  differentiated_ = seeds[0].var;
+  for (auto record = records_.rbegin(); record != records_.rend(); ++record) {
+    OpCall<Real> call = call_of(*record);
+    record->op->template functions<Real>().backward(call);
+  }
+}
+
+template <class Real>
+void Tape<Real>::reset() {
+  nodes_.clear();
+  records_.clear();
+  differentiated_ = Var{};
+  arena_.reset();
+}
+
+template <class Real>
+std::string Tape<Real>::describe(Var v) const {
+  if (!v) return "no node";
+  const Node& n = node(v);
+  if (n.record >= 0 && static_cast<std::size_t>(n.record) < records_.size())
+    return fmt::format("node {} ({})", v.id,
+                       records_[static_cast<std::size_t>(n.record)].op->name);
+  return fmt::format("node {} ({})", v.id, n.external ? "parameter" : "constant");
+}
+
+template class Tape<float>;
+template class Tape<double>;
+
+}  // namespace attune
