@@ -1,0 +1,99 @@
+#pragma once
+
+#include "kernels/simd.h"
+
+namespace attune::kernels {
+
+// A plain GCC vector of 64-bit words (8 or 4): one Philox instance a lane.
+typedef std::uint64_t Words __attribute__((vector_size(kVectorBytes)));
+inline constexpr int kPhiloxLanes = kVectorBytes / 8;
+
+// What base/philox.h gives for one counter, for a counter a lane. Going in, each word of the
+// counter stands in the low half of its lane and high halves are zero; coming out, a lane holds
+// word 0 | word 1 << 32, and word 2 | word 3 << 32.
+struct PhiloxWords {
+  Words w01, w23;
+};
+
+namespace detail {
+
+// Products of the low halves, 64 bits wide; what the high halves hold is ignored.
+inline Words multiply_low(Words a, Words b) {
+#if defined(__AVX512F__)
+  // The form with a mask: GCC 12 warns of its own uninitialised operand in the plain one.
+  return reinterpret_cast<Words>(
+      _mm512_maskz_mul_epu32(0xFF, reinterpret_cast<__m512i>(a), reinterpret_cast<__m512i>(b)));
+#else
+  return reinterpret_cast<Words>(
+      _mm256_mul_epu32(reinterpret_cast<__m256i>(a), reinterpret_cast<__m256i>(b)));
+#endif
+}
+
+}  // namespace detail
+
+inline PhiloxWords philox_lanes(Words c0, Words c1, Words c2, Words c3, std::uint64_t key) {
+  auto k0 = static_cast<std::uint32_t>(key), k1 = static_cast<std::uint32_t>(key >> 32);
+  const Words m0 = Words{} + 0xD2511F53U, m1 = Words{} + 0xCD9E8D57U;
+  // High halves collect rubbish (c1 and c3 are whole products) that no round reads: the
+  // multiplication ignores them.
+#pragma GCC unroll 10
+  for (int round = 0; round < 10; ++round) {
+    const Words p0 = detail::multiply_low(c0, m0), p1 = detail::multiply_low(c2, m1);
+    c0 = (p1 >> 32) ^ c1 ^ (Words{} + k0);
+    c2 = (p0 >> 32) ^ c3 ^ (Words{} + k1);
+    c1 = p1;
+    c3 = p0;
+    k0 += 0x9E3779B9U;
+    k1 += 0xBB67AE85U;
+  }
+  const Words low = Words{} + 0xFFFFFFFFU;
+  return {(c0 & low) | (c1 << 32), (c2 & low) | (c3 << 32)};
+}
+
+// The 16-bit draws of a row of dropout in groups of 64 columns, laid out so that no vector width
+// shows in them. An element is kept iff its draw is at least round(65536 p). With column = 64 g +
+// 16 b + l:
+//   counter = {head << 20 | 8 g + l / 2, row, example, step},  draw = half (b mod 2) of word 2 (b /
+//   2) + l mod 2.
+class DropoutDraws {
+ public:
+  static constexpr int kColumns = 64;
+
+  // Group g of (head, row, example, step): columns 64 g … 64 g + 63.
+  DropoutDraws(std::uint64_t key, std::uint32_t head, std::uint32_t row, std::uint32_t example,
+               std::uint32_t step, Index group) {
+    const Words first = Words{} + (head << 20 | static_cast<std::uint32_t>(8 * group));
+    for (int part = 0; part < 8 / kPhiloxLanes; ++part) {
+      const Words instance = first + lanes() + static_cast<std::uint64_t>(part * kPhiloxLanes);
+      const PhiloxWords w =
+          philox_lanes(instance, Words{} + row, Words{} + example, Words{} + step, key);
+      __builtin_memcpy(words_[0] + part * 2 * kPhiloxLanes, &w.w01, kVectorBytes);
+      __builtin_memcpy(words_[1] + part * 2 * kPhiloxLanes, &w.w23, kVectorBytes);
+    }
+  }
+
+  // Of columns v·kLanes … of the group (v < 64 / kLanes<Real>), those that are kept at this
+  // threshold.
+  template <class Real>
+  Mask<Real> kept(int v, std::uint32_t threshold) const {
+    using Int = typename Vec<Real>::Int;
+    typedef std::uint32_t Quarter __attribute__((vector_size(4 * kLanes<Real>)));
+    const int b = v * kLanes<Real> / 16;
+    Quarter q;
+    __builtin_memcpy(&q, words_[b / 2] + v * kLanes<Real> % 16, sizeof(q));
+    const Quarter draws = b % 2 == 0 ? q & 0xFFFFU : q >> 16;
+    return {__builtin_convertvector(draws, typename Vec<Real>::Ints) >=
+            static_cast<Int>(threshold)};
+  }
+
+ private:
+  static Words lanes() {
+    Words n;
+    for (int i = 0; i < kPhiloxLanes; ++i) n[i] = static_cast<std::uint64_t>(i);
+    return n;
+  }
+
+  alignas(64) std::uint32_t words_[2][16];
+};
+
+}  // namespace attune::kernels
