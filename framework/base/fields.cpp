@@ -1,7 +1,9 @@
 #include "base/fields.h"
 
+#include <cctype>
 #include <charconv>
 #include <cmath>
+#include <stdexcept>
 
 namespace attune {
 namespace {
@@ -58,14 +60,18 @@ std::string quoted_if_needed(const std::string& s) {
                                        std::string::npos &&
                      (std::isalpha(static_cast<unsigned char>(s[0])) || s[0] == '_' || s[0] == '/');
   static const char* const kReserved[] = {"null", "true", "false", "yes", "no", "on", "off", "y", "n"};
+  std::string lower = s;
+  for (char& c : lower) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
   bool reserved = false;
-  for (const char* word : kReserved) reserved = reserved || s == word;
+  for (const char* word : kReserved) reserved = reserved || lower == word;
   if (plain && !reserved) return s;
   std::string out = "\"";
   for (char c : s) {
     if (c == '"' || c == '\\') out += '\\';
     if (c == '\n') {
       out += "\\n";
+    } else if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) {
+      out += fmt::format("\\x{:02x}", c);
     } else {
       out += c;
     }
@@ -156,6 +162,16 @@ void FieldList::variant(std::string_view name, std::string& kind, std::vector<Fi
                         std::string_view doc) {
   entries_.emplace_back(FieldVariant{std::string(name), std::string(doc), std::move(alternatives), [&kind] { return kind; },
                                      [&kind](const std::string& k) { kind = k; }});
+}
+
+void FieldList::require(std::string_view name) {
+  for (Entry& entry : entries_) {
+    if (auto* f = std::get_if<Field>(&entry); f && f->name == name) {
+      f->required = true;
+      return;
+    }
+  }
+  throw std::logic_error(fmt::format("require(\"{}\"): no such field was declared", name));
 }
 
 void FieldList::commit() const {

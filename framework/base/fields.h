@@ -45,6 +45,7 @@ struct Field {
   Role role = Role::result;
   Range range;
   bool nullable = false;
+  bool required = false;             // no default makes sense: the config must set it
   std::vector<std::string> choices;  // type choice
   std::string form;                  // type custom: how it may be written, such as "[0, 1], 0-9 or n=10"
   std::function<FieldValue()> get;
@@ -61,7 +62,7 @@ struct FieldGroup {
   std::function<void(bool)> set_present;
 };
 
-// A nested map whose key `kind` picks which other keys it has.
+// A nested map whose key `kind` picks which other keys it has. An empty kind is no default: the config must pick one.
 struct FieldVariant {
   struct Alternative {
     std::string kind, doc;
@@ -80,7 +81,9 @@ struct Complaint {
   std::string key;                // where it points
   std::string message;            // "n_heads=6 does not divide d_model=64"
   std::string hint;               // "valid values near 6: 4, 8"; may be empty
-  std::vector<std::string> also;  // other keys that took part; their origins become notes
+  // Every other key that took part: their origins become notes, and a complaint in which a key takes part whose own
+  // value was refused is not shown.
+  std::vector<std::string> also;
 };
 
 // The one description of a struct's fields: parse, range check, `explain`, completion, dump and hash read it. A struct says
@@ -156,7 +159,10 @@ class FieldList {
   void variant(std::string_view name, std::string& kind, std::vector<FieldVariant::Alternative> alternatives,
                std::string_view doc);
 
-  // A check across fields, called when each of them has a value that is valid by itself.
+  // The field must be set by the config: its initialiser is no default.
+  void require(std::string_view name);
+
+  // A check across fields. Called on values that are valid by themselves: a field whose value was refused keeps its default.
   void rule(std::function<std::optional<Complaint>()> check) { rules_.push_back(std::move(check)); }
 
   // Entries in the order in which they were declared.
