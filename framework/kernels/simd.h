@@ -64,7 +64,7 @@ struct Vec {
 
   Vec() = default;
   Vec(Reals x) : v(x) {}           // NOLINT(google-explicit-constructor)
-  Vec(Real x) : v(Reals{} + x) {}  // NOLINT(google-explicit-constructor)
+  Vec(Real x) : v(x - Reals{}) {}  // NOLINT(google-explicit-constructor)
 
   Real operator[](int lane) const { return v[lane]; }
   friend Vec operator+(Vec a, Vec b) { return a.v + b.v; }
