@@ -1,0 +1,47 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/fields.h"
+#include "datasets/dataset.h"
+
+namespace attune {
+
+// What a dataset takes from the rest of a config.
+struct DataContext {
+  Index patch = 16;  // model.patch
+  Index seed = 0;    // of the run, for synthetic data whose own seed is null
+};
+
+// The options of one kind of data.
+struct DataOptions {
+  virtual ~DataOptions() = default;
+  virtual void fields(FieldList& f) = 0;
+  // DataError when the data cannot be had: what is wrong, and which command makes it.
+  virtual std::unique_ptr<Dataset> open(const DataContext& context) const = 0;
+};
+
+struct DataKind {
+  std::string name, doc;
+  std::unique_ptr<DataOptions> (*options)();
+};
+
+// Every kind of data, in the order in which they are listed.
+const std::vector<DataKind>& data_kinds();
+
+// The key `data` of a config: `kind`, and the options of each kind, of which the chosen one counts.
+// Declare it with fields.variant("data", data.kind, data.alternatives(), doc).
+class DataConfig {
+ public:
+  DataConfig();
+  std::string kind = "phantoms";
+  std::vector<FieldVariant::Alternative> alternatives();
+  std::unique_ptr<Dataset> open(const DataContext& context) const;
+
+ private:
+  std::vector<std::unique_ptr<DataOptions>> options_;  // as data_kinds()
+};
+
+}  // namespace attune

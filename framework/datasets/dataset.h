@@ -1,0 +1,46 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/shape.h"
+
+namespace attune {
+
+enum class Split { train, val, test };
+inline constexpr Split kSplits[] = {Split::train, Split::val, Split::test};
+std::string_view name_of(Split split);  // "train"
+
+// What is known of an example without touching its pixels.
+struct Example {
+  Index id = 0;              // stable: the same whatever split, seed or pack the example is in
+  Index group = 0;           // what is split together and resampled together
+  Index label = 0;           // 0 … n_classes − 1
+  Index rows = 0, cols = 0;  // grid of patches
+  Index n_tokens() const { return rows * cols; }
+};
+
+// Labelled images as sequences of square patches, in three splits. A dataset is fixed once it is
+// open: every answer is a function of (options, patch, seed), and all calls are thread-safe.
+class Dataset {
+ public:
+  virtual ~Dataset() = default;
+
+  virtual Index patch() const = 0;  // side of a patch in pixels; a token has patch² values
+  virtual const std::vector<std::string>& class_names() const = 0;
+  Index n_classes() const { return static_cast<Index>(class_names().size()); }
+
+  virtual Index n_examples(Split split) const = 0;
+  virtual Example example(Split split, Index i) const = 0;
+  // out [n_tokens, patch²]: patches in raster order, each row-major; zero is middle gray.
+  virtual void write_patches(Split split, Index i, float* out) const = 0;
+
+  // SHA-256 of the content; of a synthetic dataset, of the options that make it. 64 hex digits.
+  virtual std::string sha256() const = 0;
+
+  // Lengths of a split's examples in tokens, which is what a Packer wants.
+  std::vector<Index> n_tokens(Split split) const;
+};
+
+}  // namespace attune

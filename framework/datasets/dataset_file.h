@@ -1,0 +1,84 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "tensor/view.h"
+
+namespace attune {
+
+// `attune.dataset@1`, images. Of n images:
+//   /pixels [total] uint8 or float32, image after image, row-major      /offsets [n+1] starts
+//   /height /width [n]   /label [n] int32, an index into /class_names   /class_names [c] text
+//   /group [n] int32     /split [n] 0 train, 1 val, 2 test              /spacing [n, 2] mm (y, x)
+// with the attributes schema, kind = "images" and sha256. Of these group (then each image is its
+// own), split, spacing, class_names (then the numbers), and all attributes may be absent; what is
+// there must be right. Integers may be of any integer type.
+//
+// sha256 is over the text "attune.dataset@1 images\n" and then, for each dataset that the file
+// has, in the order class_names, height, width, label, group, split, spacing, pixels: its name, a
+// newline, and its values as little-endian bytes: class names as UTF-8 each ended by a newline,
+// integers as int32, spacing as float32, pixels as they are. Layout, compression and integer types
+// of the file do not enter.
+
+enum class PixelType { uint8, float32 };
+
+// All that is known of the images but their pixels; columns are of length n or, where optional,
+// empty.
+struct ImageTable {
+  PixelType pixel_type = PixelType::uint8;
+  std::vector<std::int32_t> height, width, label, group, split;
+  std::vector<float> spacing;  // [n, 2]: mm from row to row, and from column to column
+  std::vector<std::string> class_names;
+  Index size() const { return static_cast<Index>(height.size()); }
+  Index n_pixels(Index i) const {
+    return Index{height[static_cast<std::size_t>(i)]} * width[static_cast<std::size_t>(i)];
+  }
+};
+
+// Writes a dataset file image by image, under a temporary name beside it. finish() renames it into
+// place; without it nothing is left. Memory: one image.
+class DatasetFileWriter {
+ public:
+  DatasetFileWriter(const std::string& path, ImageTable table);
+  ~DatasetFileWriter();
+  // The next image's pixels, of the table's type and size.
+  void append(View<const std::uint8_t> pixels);
+  void append(View<const float> pixels);
+  void finish();
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+// A dataset file that is open and whole: opening checks everything that dataset_file_faults does,
+// which takes one pass over the pixels. Thread-safe.
+class DatasetFile {
+ public:
+  // DataError with every fault, a line each.
+  explicit DatasetFile(const std::string& path);
+  ~DatasetFile();
+
+  const ImageTable& table() const;
+  const std::string& sha256() const;  // of the content as it is
+  // Pixels as they stand in the file; out [height · width].
+  void read_pixels(Index i, float* out) const;
+  // Sum and sum of squares of an image's pixels.
+  struct Moments {
+    double sum = 0, squares = 0;
+  };
+  Moments moments(Index i) const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+// All that is wrong with a dataset file, a sentence each naming file and dataset; none when it is
+// right. Never throws on a file's content, whatever it is.
+std::vector<std::string> dataset_file_faults(const std::string& path);
+
+}  // namespace attune

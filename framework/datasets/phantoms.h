@@ -1,0 +1,48 @@
+#pragma once
+
+#include "datasets/data_kinds.h"
+#include "datasets/resize.h"
+
+namespace attune {
+
+// Procedural images of varying size and aspect ratio that hold one bright ellipse, the lesion. Its
+// class is its true shape, "round" or "elongated", by a geometry in which neither the image's size
+// nor a copy stretched to a square says anything about the class:
+//   A = log(width / height) has a random sign and |A| in log(aspect); in pixels the lesion has
+//   log axis ratio E = 0 when round and E = 2A, along the image's long side, when elongated;
+//   in a copy stretched to a square that is S = E − A = −A or +A. A's sign is a fair coin that the
+//   label knows nothing of, hence S has one law for both labels, and so has (A): only the two
+//   together, which is to say the image at its own aspect ratio, give the label.
+// All else is drawn in normalised coordinates (u, v) = (x / width, y / height) by laws that are the
+// same for both labels: the lesion's share of the area, its centre (far enough from the borders for
+// either shape), and a background of smooth random fields and faint round distractors. There is no
+// noise by pixel, which resampling would smooth by different amounts along the two axes.
+// Pixels are made by + − × ÷ √ alone: f(data.seed, split, index), the same bits wherever IEEE
+// holds.
+struct PhantomsOptions : DataOptions {
+  Index n_train = 1024, n_val = 256, n_test = 512;
+  Index min_side = 24, max_side = 96;             // pixels
+  std::vector<double> aspect = {1.5, 2.5};        // long side / short side, from and to
+  std::vector<double> lesion_area = {0.06, 0.2};  // share of the image, from and to
+  double contrast = 0.4;                          // lesion over background, of the gray range
+  double noise = 0.1;                             // amplitude of background and distractors
+  std::optional<Index> seed;                      // null: the run's
+  ResizeOptions resize;
+
+  void fields(FieldList& f) override;
+  std::unique_ptr<Dataset> open(const DataContext& context) const override;
+};
+
+// The drawn geometry of one phantom, in normalised coordinates, but for the image's size.
+struct Phantom {
+  Index id = 0, label = 0;      // label 0 round, 1 elongated
+  Index height = 0, width = 0;  // pixels
+  double u = 0, v = 0;          // centre of the lesion
+  double radius_u = 0, radius_v = 0;
+};
+Phantom draw_phantom(const PhantomsOptions& options, std::uint64_t seed, Split split, Index i);
+// Gray values of a phantom, in 0 … 1; out [height, width].
+void paint_phantom(const PhantomsOptions& options, std::uint64_t seed, Split split, Index i,
+                   View<float> out);
+
+}  // namespace attune
