@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <type_traits>
 
 #include "tensor/view.h"
 
@@ -16,13 +17,15 @@ struct Rows {
   Rows() = default;
   Rows(T* first, Index rows, Index columns, Index row_stride)
       : data(first), n(rows), width(columns), stride(row_stride) {}
-  Rows(const View<T>& v)  // NOLINT(google-explicit-constructor)
+  // Rows<const T> reads a View<T>, a View<const T> or a Rows<T>.
+  template <class U, class = std::enable_if_t<std::is_convertible_v<U*, T*>>>
+  Rows(const View<U>& v)  // NOLINT(google-explicit-constructor)
       : Rows(v.data(), v.dim(0), v.dim(1), v.dim(1)) {}
+  template <class U, class = std::enable_if_t<std::is_convertible_v<U*, T*>>>
+  Rows(const Rows<U>& other)  // NOLINT(google-explicit-constructor)
+      : Rows(other.data, other.n, other.width, other.stride) {}
   // Columns [begin, begin + columns) of the same rows.
   Rows slice(Index begin, Index columns) const { return {data + begin, n, columns, stride}; }
-  operator Rows<const T>() const {
-    return {data, n, width, stride};
-  }  // NOLINT(google-explicit-constructor)
   T* row(Index i) const { return data + i * stride; }
 };
 
@@ -31,8 +34,7 @@ enum class Pattern { full, causal };
 
 struct AttentionOptions {
   Index n_heads = 1;
-  Index n_kv_heads =
-      1;  // divides n_heads; head h reads keys and values of head h · n_kv_heads / n_heads
+  Index n_kv_heads = 1;  // divides n_heads; head h reads kv head h · n_kv_heads / n_heads
   Index d_k = 1, d_v = 1;
   double scale = 1;  // of the scores, usually 1 / √d_k
   Pattern pattern = Pattern::full;
