@@ -40,11 +40,11 @@ Var Tape<Real>::parameter(View<const Real> value, View<Real> grad) {
 
 template <class Real>
 Var Tape<Real>::apply_bytes(const Op& op, std::span<const Var> inputs,
-                            std::span<const View<const std::int32_t>> indices,
-                            const void* options, std::size_t option_bytes) {
-  ATTUNE_CHECK(inputs.size() <= op.inputs.size() && indices.size() <= op.indices.size(),
-               ShapeError, "[{}] got {} inputs and {} index arrays, takes at most {} and {}",
-               op.name, inputs.size(), indices.size(), op.inputs.size(), op.indices.size());
+                            std::span<const View<const std::int32_t>> indices, const void* options,
+                            std::size_t option_bytes) {
+  ATTUNE_CHECK(inputs.size() <= op.inputs.size() && indices.size() <= op.indices.size(), ShapeError,
+               "[{}] got {} inputs and {} index arrays, takes at most {} and {}", op.name,
+               inputs.size(), indices.size(), op.inputs.size(), op.indices.size());
   ATTUNE_CHECK(!differentiated_, ShapeError,
                "[{}] applied after backward on {}: reset the tape first", op.name,
                describe(differentiated_));
@@ -182,8 +182,7 @@ std::string Tape<Real>::describe(Var v) const {
   if (!v) return "no node";
   const Node& n = node(v);
   if (n.record >= 0 && static_cast<std::size_t>(n.record) < records_.size())
-    return fmt::format("node {} ({})", v.id,
-                       records_[static_cast<std::size_t>(n.record)].op->name);
+    return fmt::format("node {} ({})", v.id, records_[static_cast<std::size_t>(n.record)].op->name);
   return fmt::format("node {} ({})", v.id, n.external ? "parameter" : "constant");
 }
 

@@ -1,0 +1,136 @@
+#pragma once
+
+#include "autograd/tape.h"
+#include "kernels/attention.h"
+#include "kernels/pointwise.h"
+#include "tensor/packed.h"
+
+// The ops as functions on a tape, one line each; mathematics and shapes stand in their records
+// (ops_*.cpp). Rows are packed: n rows of several examples, bounded by offsets.
+namespace attune {
+
+using GeluForm = kernels::GeluForm;
+using AttentionPattern = kernels::Pattern;
+
+struct GeluOptions {
+  GeluForm approximate = GeluForm::erf;
+  void fields(FieldList& f);
+};
+
+struct NormOptions {
+  double eps = 1e-5;
+  void fields(FieldList& f);
+};
+
+struct SoftmaxOptions {
+  double temperature = 1.0;
+  void fields(FieldList& f);
+};
+
+// Which mask a dropout draws: a function of stream key, step and logical coordinates
+// (docs/random.md), never of packing.
+struct DropoutOptions {
+  double p = 0.0;
+  std::uint64_t key = 0;
+  Index step = 0;
+  void fields(FieldList& f);
+};
+
+struct AttentionOptions {
+  Index n_heads = 1;
+  Index n_kv_heads = 0;  // 0: n_heads
+  double scale = 0.0;    // 0: auto, 1/sqrt(d_k)
+  AttentionPattern pattern = AttentionPattern::full;
+  DropoutOptions dropout;
+  void fields(FieldList& f);
+};
+
+struct CrossEntropyOptions {
+  double label_smoothing = 0.0;
+  Index ignore_index = -100;
+  void fields(FieldList& f);
+};
+
+struct PositionOptions {
+  bool cls = false;  // each example begins with one row that has no position
+  void fields(FieldList& f);
+};
+
+extern const Op linear_op, add_op, relu_op, silu_op, gelu_op, layer_norm_op, rms_norm_op,
+    softmax_op, embedding_op, attention_op, cross_entropy_op, dropout_op, dropout_residual_op,
+    mean_pool_op, first_row_op, attention_pool_op, insert_cls_op, position_2d_op, position_1d_op;
+
+// Logical coordinates of packed rows, which key dropout masks: [n] each.
+struct RowCoordinates {
+  View<const std::int32_t> example, token;
+};
+
+template <class Real>
+Var linear(Tape<Real>& t, Var x, Var weight, Var bias = {}) {
+  return t.apply(linear_op, {x, weight, bias});
+}
+template <class Real>
+Var add(Tape<Real>& t, Var a, Var b) {
+  return t.apply(add_op, {a, b});
+}
+template <class Real>
+Var gelu(Tape<Real>& t, Var x, const GeluOptions& options = {}) {
+  return t.apply(gelu_op, {x}, {}, options);
+}
+template <class Real>
+Var layer_norm(Tape<Real>& t, Var x, Var gain, Var bias, const NormOptions& options = {}) {
+  return t.apply(layer_norm_op, {x, gain, bias}, {}, options);
+}
+template <class Real>
+Var rms_norm(Tape<Real>& t, Var x, Var gain, const NormOptions& options = {}) {
+  return t.apply(rms_norm_op, {x, gain}, {}, options);
+}
+template <class Real>
+Var dropout(Tape<Real>& t, Var x, const RowCoordinates& rows, const DropoutOptions& options) {
+  return t.apply(dropout_op, {x}, {rows.example, rows.token}, options);
+}
+// x + dropout(branch)
+template <class Real>
+Var dropout_residual(Tape<Real>& t, Var x, Var branch, const RowCoordinates& rows,
+                     const DropoutOptions& options) {
+  return t.apply(dropout_residual_op, {x, branch}, {rows.example, rows.token}, options);
+}
+// Self-attention when q and k are rows of the same examples.
+template <class Real>
+Var attention(Tape<Real>& t, Var q, Var k, Var v, View<const std::int32_t> q_offsets,
+              View<const std::int32_t> k_offsets, View<const std::int32_t> example,
+              const AttentionOptions& options) {
+  return t.apply(attention_op, {q, k, v}, {q_offsets, k_offsets, example}, options);
+}
+template <class Real>
+Var mean_pool(Tape<Real>& t, Var x, View<const std::int32_t> offsets) {
+  return t.apply(mean_pool_op, {x}, {offsets});
+}
+template <class Real>
+Var first_row(Tape<Real>& t, Var x, View<const std::int32_t> offsets) {
+  return t.apply(first_row_op, {x}, {offsets});
+}
+template <class Real>
+Var attention_pool(Tape<Real>& t, Var x, Var scores, View<const std::int32_t> offsets) {
+  return t.apply(attention_pool_op, {x, scores}, {offsets});
+}
+template <class Real>
+Var insert_cls(Tape<Real>& t, Var x, Var cls, View<const std::int32_t> offsets) {
+  return t.apply(insert_cls_op, {x, cls}, {offsets});
+}
+template <class Real>
+Var position_2d(Tape<Real>& t, Var x, Var rows, Var columns, const PackedRows& packed, bool cls) {
+  return t.apply(position_2d_op, {x, rows, columns}, {packed.offsets, packed.grid},
+                 PositionOptions{cls});
+}
+template <class Real>
+Var position_1d(Tape<Real>& t, Var x, Var table, View<const std::int32_t> offsets) {
+  return t.apply(position_1d_op, {x, table}, {offsets});
+}
+template <class Real>
+Var cross_entropy(Tape<Real>& t, Var logits, View<const std::int32_t> targets,
+                  const CrossEntropyOptions& options = {}) {
+  return t.apply(cross_entropy_op, {logits}, {targets}, options);
+}
+
+}  // namespace attune

@@ -1,0 +1,43 @@
+#include "autograd/op_checks.h"
+#include "autograd/ops.h"
+#include "kernels/linear.h"
+
+namespace attune {
+namespace {
+
+template <class Real>
+void shapes(const OpCall<Real>& c, OpShapes& s) {
+  const Shape x = rank_of(c, linear_op, 0, 2), w = rank_of(c, linear_op, 1, 2);
+  ATTUNE_CHECK(x[1] == w[1], ShapeError,
+               "[linear] x {} has {} columns, weight {} takes {}: weight is [d_out, d_in]",
+               x.text(), x[1], w.text(), w[1]);
+  if (c.in[2]) same_shape(c, linear_op, 2, {w[0]});
+  s.out[0] = {x[0], w[0]};
+}
+
+template <class Real>
+void forward(OpCall<Real>& c) {
+  kernels::linear<Real>(c.in[0], c.in[1], c.in[2], c.out[0]);
+}
+
+template <class Real>
+void backward(OpCall<Real>& c) {
+  if (c.grad_in[0]) kernels::linear_backward_input<Real>(c.grad_out[0], c.in[1], c.grad_in[0]);
+  if (c.grad_in[1]) kernels::linear_backward_weight<Real>(c.grad_out[0], c.in[0], c.grad_in[1]);
+  if (c.grad_in[2]) kernels::linear_backward_bias<Real>(c.grad_out[0], c.grad_in[2]);
+}
+
+}  // namespace
+
+const Op linear_op{
+    .name = "linear",
+    .maths = "y = x Wᵀ + b",
+    .inputs = {{"x", "[n, d_in]"}, {"weight", "[d_out, d_in]"}, {"bias", "[d_out]", true}},
+    .indices = {},
+    .outputs = {{"y", "[n, d_out]"}},
+    .options = make_options<NoOptions>,
+    .f32 = {shapes<float>, forward<float>, backward<float>},
+    .f64 = {shapes<double>, forward<double>, backward<double>},
+};
+
+}  // namespace attune

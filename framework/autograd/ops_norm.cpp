@@ -1,0 +1,131 @@
+#include "autograd/op_checks.h"
+#include "autograd/ops.h"
+#include "kernels/layer_norm.h"
+#include "kernels/rms_norm.h"
+#include "kernels/softmax_rows.h"
+
+namespace attune {
+namespace {
+
+template <class Real>
+Real eps_of(const OpCall<Real>& c) {
+  return static_cast<Real>(c.template as<NormOptions>().eps);
+}
+
+template <class Real>
+Shape norm_shapes(const OpCall<Real>& c, const Op& op, OpShapes& s) {
+  const Shape x = rank_of(c, op, 0, 2);
+  for (std::size_t i = 1; i < op.inputs.size(); ++i)
+    if (c.in[i]) same_shape(c, op, i, {x[1]});
+  s.out[0] = x;
+  return x;
+}
+
+template <class Real>
+void layer_shapes(const OpCall<Real>& c, OpShapes& s) {
+  const Shape x = norm_shapes(c, layer_norm_op, s);
+  s.save({x[0]});  // mean
+  s.save({x[0]});  // rstd
+}
+
+// Row statistics go to `saved` when a backward will come, to scratch when not.
+template <class Real>
+View<Real> kept(OpCall<Real>& c, std::size_t i, Scratch& scratch) {
+  return c.training ? c.saved[i] : scratch.view<Real>({c.in[0].dim(0)});
+}
+
+template <class Real>
+void layer_forward(OpCall<Real>& c) {
+  Scratch scratch;
+  kernels::layer_norm<Real>(c.in[0], c.in[1], c.in[2], eps_of(c), c.out[0], kept(c, 0, scratch),
+                            kept(c, 1, scratch));
+}
+
+template <class Real>
+void layer_backward(OpCall<Real>& c) {
+  kernels::layer_norm_backward<Real>(c.grad_out[0], c.in[0], c.in[1], c.saved[0], c.saved[1],
+                                     c.grad_in[0], c.grad_in[1], c.grad_in[2]);
+}
+
+template <class Real>
+void rms_shapes(const OpCall<Real>& c, OpShapes& s) {
+  s.save({norm_shapes(c, rms_norm_op, s)[0]});  // 1 / root mean square
+}
+
+template <class Real>
+void rms_forward(OpCall<Real>& c) {
+  Scratch scratch;
+  kernels::rms_norm<Real>(c.in[0], c.in[1], {}, eps_of(c), c.out[0], kept(c, 0, scratch));
+}
+
+template <class Real>
+void rms_backward(OpCall<Real>& c) {
+  kernels::rms_norm_backward<Real>(c.grad_out[0], c.in[0], c.in[1], c.saved[0], c.grad_in[0],
+                                   c.grad_in[1], {});
+}
+
+template <class Real>
+void softmax_shapes(const OpCall<Real>& c, OpShapes& s) {
+  s.out[0] = rank_of(c, softmax_op, 0, 2);
+}
+
+template <class Real>
+Real temperature_of(const OpCall<Real>& c) {
+  return static_cast<Real>(c.template as<SoftmaxOptions>().temperature);
+}
+
+template <class Real>
+void softmax_forward(OpCall<Real>& c) {
+  kernels::softmax_rows<Real>(c.in[0], c.index[0], temperature_of(c), c.out[0]);
+}
+
+template <class Real>
+void softmax_backward(OpCall<Real>& c) {
+  kernels::softmax_rows_backward<Real>(c.grad_out[0], c.out[0], c.index[0], temperature_of(c),
+                                       c.grad_in[0]);
+}
+
+}  // namespace
+
+void NormOptions::fields(FieldList& f) {
+  f.real("eps", eps, {0.0, 1.0}, Role::result, "added to the variance");
+}
+
+void SoftmaxOptions::fields(FieldList& f) {
+  f.real("temperature", temperature, {1e-6, 1e6}, Role::result, "divides the scores");
+}
+
+const Op layer_norm_op{
+    .name = "layer_norm",
+    .maths = "y = gain · (x − mean) / sqrt(var + eps) + bias by row, biased variance",
+    .inputs = {{"x", "[n, d]"}, {"gain", "[d]"}, {"bias", "[d]"}},
+    .indices = {},
+    .outputs = {{"y", "[n, d]"}},
+    .options = make_options<NormOptions>,
+    .f32 = {layer_shapes<float>, layer_forward<float>, layer_backward<float>},
+    .f64 = {layer_shapes<double>, layer_forward<double>, layer_backward<double>},
+};
+
+const Op rms_norm_op{
+    .name = "rms_norm",
+    .maths = "y = gain · x / sqrt(mean(x²) + eps) by row",
+    .inputs = {{"x", "[n, d]"}, {"gain", "[d]"}},
+    .indices = {},
+    .outputs = {{"y", "[n, d]"}},
+    .options = make_options<NormOptions>,
+    .f32 = {rms_shapes<float>, rms_forward<float>, rms_backward<float>},
+    .f64 = {rms_shapes<double>, rms_forward<double>, rms_backward<double>},
+};
+
+const Op softmax_op{
+    .name = "softmax",
+    .maths = "y = exp(x/temperature) / Σ exp(x/temperature) by row, within its length",
+    .inputs = {{"x", "[n, c]"}},
+    .indices = {{"lengths", "[n]", true}},
+    .outputs = {{"y", "[n, c]"}},
+    .options = make_options<SoftmaxOptions>,
+    .f32 = {softmax_shapes<float>, softmax_forward<float>, softmax_backward<float>},
+    .f64 = {softmax_shapes<double>, softmax_forward<double>, softmax_backward<double>},
+};
+
+}  // namespace attune

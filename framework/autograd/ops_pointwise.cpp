@@ -1,0 +1,193 @@
+#include "autograd/op_checks.h"
+#include "autograd/ops.h"
+#include "kernels/dropout.h"
+#include "kernels/pointwise.h"
+
+namespace attune {
+namespace {
+
+template <class Real>
+void as_first(const OpCall<Real>& c, OpShapes& s) {
+  s.out[0] = c.in[0].shape();
+}
+
+// Activations leave their derivative behind: backward is one multiply and no transcendental.
+template <class Real>
+void with_slope(const OpCall<Real>& c, OpShapes& s) {
+  as_first(c, s);
+  s.save(c.in[0].shape());
+}
+
+template <class Real>
+void chain_slope(OpCall<Real>& c) {
+  kernels::chain<Real>(c.saved[0], c.grad_out[0], c.grad_in[0]);
+}
+
+template <class Real>
+void gelu_forward(OpCall<Real>& c) {
+  kernels::gelu<Real>(c.template as<GeluOptions>().approximate, c.in[0], c.out[0], c.saved[0]);
+}
+
+template <class Real>
+void silu_forward(OpCall<Real>& c) {
+  kernels::silu<Real>(c.in[0], c.out[0], c.saved[0]);
+}
+
+template <class Real>
+void relu_forward(OpCall<Real>& c) {
+  kernels::relu<Real>(c.in[0], c.out[0]);
+}
+
+template <class Real>
+void relu_backward(OpCall<Real>& c) {
+  kernels::relu_backward<Real>(c.grad_out[0], c.out[0], c.grad_in[0]);
+}
+
+template <class Real>
+void add_shapes(const OpCall<Real>& c, OpShapes& s) {
+  same_shape(c, add_op, 1, c.in[0].shape());
+  s.out[0] = c.in[0].shape();
+}
+
+template <class Real>
+void add_forward(OpCall<Real>& c) {
+  kernels::add<Real>(c.in[0], c.in[1], c.out[0]);
+}
+
+template <class Real>
+void add_backward(OpCall<Real>& c) {
+  for (std::size_t i = 0; i < 2; ++i)
+    if (c.grad_in[i]) kernels::accumulate<Real>(c.grad_out[0], c.grad_in[i]);
+}
+
+// Rows' coordinates key the mask; without dropout nobody reads them.
+template <class Real>
+void check_coordinates(const OpCall<Real>& c, const Op& op, Index n) {
+  if (c.template as<DropoutOptions>().p == 0) return;
+  for (std::size_t i = 0; i < 2; ++i)
+    ATTUNE_CHECK(c.index[i] && c.index[i].size() == n, ShapeError,
+                 "[{}] dropout keys its mask by {}, one number for each of the {} rows", op.name,
+                 op.indices[i].name, n);
+}
+
+template <class Real>
+kernels::DropoutOptions kernel_options(const OpCall<Real>& c) {
+  const auto& o = c.template as<DropoutOptions>();
+  return {o.p, o.key, static_cast<std::uint32_t>(o.step)};
+}
+
+template <class Real>
+void dropout_shapes(const OpCall<Real>& c, OpShapes& s) {
+  check_coordinates(c, dropout_op, rank_of(c, dropout_op, 0, 2)[0]);
+  as_first(c, s);
+}
+
+template <class Real>
+void dropout_forward(OpCall<Real>& c) {
+  kernels::dropout<Real>(kernel_options(c), c.index[0], c.index[1], c.in[0], c.out[0]);
+}
+
+template <class Real>
+void dropout_backward(OpCall<Real>& c) {
+  kernels::dropout_backward<Real>(kernel_options(c), c.index[0], c.index[1], c.grad_out[0],
+                                  c.grad_in[0]);
+}
+
+template <class Real>
+void residual_shapes(const OpCall<Real>& c, OpShapes& s) {
+  check_coordinates(c, dropout_residual_op, rank_of(c, dropout_residual_op, 0, 2)[0]);
+  same_shape(c, dropout_residual_op, 1, c.in[0].shape());
+  as_first(c, s);
+}
+
+template <class Real>
+void residual_forward(OpCall<Real>& c) {
+  kernels::dropout_residual<Real>(kernel_options(c), c.index[0], c.index[1], c.in[0], c.in[1],
+                                  c.out[0]);
+}
+
+template <class Real>
+void residual_backward(OpCall<Real>& c) {
+  kernels::dropout_residual_backward<Real>(kernel_options(c), c.index[0], c.index[1], c.grad_out[0],
+                                           c.grad_in[0], c.grad_in[1]);
+}
+
+}  // namespace
+
+void GeluOptions::fields(FieldList& f) {
+  f.choice("approximate", approximate, {{"none", GeluForm::erf}, {"tanh", GeluForm::tanh}},
+           Role::result, "none: by erf; tanh: the approximation");
+}
+
+void DropoutOptions::fields(FieldList& f) {
+  f.real("p", p, {0.0, 0.99}, Role::result, "probability of dropping");
+  f.integer("step", step, {0, 4294967295.0}, Role::result, "training step that keys the mask");
+}
+
+const Op add_op{
+    .name = "add",
+    .maths = "y = a + b",
+    .inputs = {{"a", "[n, d]"}, {"b", "[n, d]"}},
+    .indices = {},
+    .outputs = {{"y", "[n, d]"}},
+    .options = make_options<NoOptions>,
+    .f32 = {add_shapes<float>, add_forward<float>, add_backward<float>},
+    .f64 = {add_shapes<double>, add_forward<double>, add_backward<double>},
+};
+
+const Op relu_op{
+    .name = "relu",
+    .maths = "y = max(x, 0)",
+    .inputs = {{"x", "any"}},
+    .indices = {},
+    .outputs = {{"y", "as x"}},
+    .options = make_options<NoOptions>,
+    .f32 = {as_first<float>, relu_forward<float>, relu_backward<float>},
+    .f64 = {as_first<double>, relu_forward<double>, relu_backward<double>},
+};
+
+const Op silu_op{
+    .name = "silu",
+    .maths = "y = x / (1 + exp(−x))",
+    .inputs = {{"x", "any"}},
+    .indices = {},
+    .outputs = {{"y", "as x"}},
+    .options = make_options<NoOptions>,
+    .f32 = {with_slope<float>, silu_forward<float>, chain_slope<float>},
+    .f64 = {with_slope<double>, silu_forward<double>, chain_slope<double>},
+};
+
+const Op gelu_op{
+    .name = "gelu",
+    .maths = "y = x Φ(x), Φ the normal distribution's (erf) or its tanh approximation",
+    .inputs = {{"x", "any"}},
+    .indices = {},
+    .outputs = {{"y", "as x"}},
+    .options = make_options<GeluOptions>,
+    .f32 = {with_slope<float>, gelu_forward<float>, chain_slope<float>},
+    .f64 = {with_slope<double>, gelu_forward<double>, chain_slope<double>},
+};
+
+const Op dropout_op{
+    .name = "dropout",
+    .maths = "y = M ∘ x / (1 − p̂), M drawn by (seed, name, step, example, token, feature)",
+    .inputs = {{"x", "[n, d]"}},
+    .indices = {{"example", "[n]", true}, {"token", "[n]", true}},
+    .outputs = {{"y", "[n, d]"}},
+    .options = make_options<DropoutOptions>,
+    .f32 = {dropout_shapes<float>, dropout_forward<float>, dropout_backward<float>},
+    .f64 = {dropout_shapes<double>, dropout_forward<double>, dropout_backward<double>},
+};
+
+const Op dropout_residual_op{
+    .name = "dropout_residual",
+    .maths = "y = x + M ∘ branch / (1 − p̂)",
+    .inputs = {{"x", "[n, d]"}, {"branch", "[n, d]"}},
+    .indices = {{"example", "[n]", true}, {"token", "[n]", true}},
+    .outputs = {{"y", "[n, d]"}},
+    .options = make_options<DropoutOptions>,
+    .f32 = {residual_shapes<float>, residual_forward<float>, residual_backward<float>},
+    .f64 = {residual_shapes<double>, residual_forward<double>, residual_backward<double>},
+};
+
+}  // namespace attune

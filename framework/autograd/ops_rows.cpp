@@ -1,0 +1,230 @@
+// Ops on packed rows: embedding, positions, class token, pooling.
+#include "autograd/op_checks.h"
+#include "autograd/ops.h"
+#include "kernels/embedding.h"
+#include "kernels/pooling.h"
+#include "kernels/position.h"
+
+namespace attune {
+namespace {
+
+template <class Real>
+void embedding_shapes(const OpCall<Real>& c, OpShapes& s) {
+  s.out[0] = {index_size(c, embedding_op, 0), rank_of(c, embedding_op, 0, 2)[1]};
+}
+template <class Real>
+void embedding_forward(OpCall<Real>& c) {
+  kernels::embedding<Real>(c.in[0], c.index[0], c.out[0]);
+}
+template <class Real>
+void embedding_backward(OpCall<Real>& c) {
+  kernels::embedding_backward<Real>(c.grad_out[0], c.index[0], c.grad_in[0]);
+}
+
+// Position tables are as wide as x; gives x's shape.
+template <class Real>
+Shape table_shapes(const OpCall<Real>& c, const Op& op, OpShapes& s) {
+  const Shape x = rank_of(c, op, 0, 2);
+  check_offsets(c, op, 0, x[0]);
+  for (std::size_t i = 1; i < op.inputs.size(); ++i) {
+    const Shape table = rank_of(c, op, i, 2);
+    ATTUNE_CHECK(table[1] == x[1] && table[0] > 0, ShapeError,
+                 "[{}] {} {} must have rows, and as many columns as x {}", op.name,
+                 op.inputs[i].name, table.text(), x.text());
+  }
+  s.out[0] = x;
+  return x;
+}
+
+template <class Real>
+void position_2d_shapes(const OpCall<Real>& c, OpShapes& s) {
+  table_shapes(c, position_2d_op, s);
+}
+template <class Real>
+Index leading(const OpCall<Real>& c) {
+  return c.template as<PositionOptions>().cls ? 1 : 0;
+}
+template <class Real>
+void position_2d_forward(OpCall<Real>& c) {
+  kernels::add_grid_positions<Real>(c.in[0], c.index[0], c.index[1], leading(c), c.in[1], c.in[2],
+                                    c.out[0]);
+}
+template <class Real>
+void position_2d_backward(OpCall<Real>& c) {
+  kernels::add_grid_positions_backward<Real>(c.grad_out[0], c.index[0], c.index[1], leading(c),
+                                             c.grad_in[0], c.grad_in[1], c.grad_in[2]);
+}
+
+template <class Real>
+void position_1d_shapes(const OpCall<Real>& c, OpShapes& s) {
+  table_shapes(c, position_1d_op, s);
+}
+template <class Real>
+void position_1d_forward(OpCall<Real>& c) {
+  kernels::add_sequence_positions<Real>(c.in[0], c.index[0], c.in[1], c.out[0]);
+}
+template <class Real>
+void position_1d_backward(OpCall<Real>& c) {
+  kernels::add_sequence_positions_backward<Real>(c.grad_out[0], c.index[0], c.grad_in[0],
+                                                 c.grad_in[1]);
+}
+
+template <class Real>
+void insert_cls_shapes(const OpCall<Real>& c, OpShapes& s) {
+  const Shape x = rank_of(c, insert_cls_op, 0, 2);
+  same_shape(c, insert_cls_op, 1, {x[1]});
+  s.out[0] = {x[0] + check_offsets(c, insert_cls_op, 0, x[0]), x[1]};
+}
+template <class Real>
+void insert_cls_forward(OpCall<Real>& c) {
+  Scratch scratch;
+  kernels::insert_cls<Real>(c.in[0], c.index[0], c.in[1], c.out[0],
+                            scratch.view<std::int32_t>(c.index[0].shape()));
+}
+template <class Real>
+void insert_cls_backward(OpCall<Real>& c) {
+  kernels::insert_cls_backward<Real>(c.grad_out[0], c.index[0], c.grad_in[0], c.grad_in[1]);
+}
+
+// One row for each example.
+template <class Real>
+void pool_shapes(const OpCall<Real>& c, const Op& op, OpShapes& s) {
+  const Shape x = rank_of(c, op, 0, 2);
+  s.out[0] = {check_offsets(c, op, 0, x[0]), x[1]};
+}
+template <class Real>
+void mean_pool_shapes(const OpCall<Real>& c, OpShapes& s) {
+  pool_shapes(c, mean_pool_op, s);
+}
+template <class Real>
+void mean_pool_forward(OpCall<Real>& c) {
+  kernels::mean_pool<Real>(c.in[0], c.index[0], c.out[0]);
+}
+template <class Real>
+void mean_pool_backward(OpCall<Real>& c) {
+  kernels::mean_pool_backward<Real>(c.grad_out[0], c.index[0], c.grad_in[0]);
+}
+
+template <class Real>
+void first_row_shapes(const OpCall<Real>& c, OpShapes& s) {
+  pool_shapes(c, first_row_op, s);
+}
+template <class Real>
+void first_row_forward(OpCall<Real>& c) {
+  kernels::first_pool<Real>(c.in[0], c.index[0], c.out[0]);
+}
+template <class Real>
+void first_row_backward(OpCall<Real>& c) {
+  kernels::first_pool_backward<Real>(c.grad_out[0], c.index[0], c.grad_in[0]);
+}
+
+template <class Real>
+void attention_pool_shapes(const OpCall<Real>& c, OpShapes& s) {
+  pool_shapes(c, attention_pool_op, s);
+  const Index n = c.in[0].dim(0);
+  ATTUNE_CHECK(c.in[1].shape() == Shape({n}) || c.in[1].shape() == Shape({n, 1}), ShapeError,
+               "[attention_pool] scores {} must be one number for each of the {} rows",
+               c.in[1].shape().text(), n);
+  s.save({n});  // weights
+}
+template <class Real>
+void attention_pool_forward(OpCall<Real>& c) {
+  Scratch scratch;
+  const Shape n{c.in[0].dim(0)};
+  kernels::attention_pool<Real>(c.in[0], c.in[1].reshaped(n), c.index[0],
+                                c.training ? c.saved[0] : scratch.view<Real>(n), c.out[0]);
+}
+template <class Real>
+void attention_pool_backward(OpCall<Real>& c) {
+  const Shape n{c.in[0].dim(0)};
+  kernels::attention_pool_backward<Real>(c.grad_out[0], c.in[0], c.saved[0], c.index[0],
+                                         c.grad_in[0],
+                                         c.grad_in[1] ? c.grad_in[1].reshaped(n) : View<Real>());
+}
+
+}  // namespace
+
+void PositionOptions::fields(FieldList& f) {
+  f.boolean("cls", cls, Role::result, "each example begins with one row without a position");
+}
+
+const Op embedding_op{
+    .name = "embedding",
+    .maths = "y_i = weight[ids_i]",
+    .inputs = {{"weight", "[V, d]"}},
+    .indices = {{"ids", "[n]"}},
+    .outputs = {{"y", "[n, d]"}},
+    .options = make_options<NoOptions>,
+    .f32 = {embedding_shapes<float>, embedding_forward<float>, embedding_backward<float>},
+    .f64 = {embedding_shapes<double>, embedding_forward<double>, embedding_backward<double>},
+};
+
+const Op position_2d_op{
+    .name = "position_2d",
+    .maths = "y = x + rows[r] + columns[c]; r·(R−1)/(n_rows−1) where the grid is taller than R",
+    .inputs = {{"x", "[n, d]"}, {"rows", "[R, d]"}, {"columns", "[C, d]"}},
+    .indices = {{"offsets", "[B+1]"}, {"grid", "[B, 2]"}},
+    .outputs = {{"y", "[n, d]"}},
+    .options = make_options<PositionOptions>,
+    .f32 = {position_2d_shapes<float>, position_2d_forward<float>, position_2d_backward<float>},
+    .f64 = {position_2d_shapes<double>, position_2d_forward<double>, position_2d_backward<double>},
+};
+
+const Op position_1d_op{
+    .name = "position_1d",
+    .maths = "y = x + table[i], i the row's place in its example",
+    .inputs = {{"x", "[n, d]"}, {"table", "[L, d]"}},
+    .indices = {{"offsets", "[B+1]"}},
+    .outputs = {{"y", "[n, d]"}},
+    .options = make_options<NoOptions>,
+    .f32 = {position_1d_shapes<float>, position_1d_forward<float>, position_1d_backward<float>},
+    .f64 = {position_1d_shapes<double>, position_1d_forward<double>, position_1d_backward<double>},
+};
+
+const Op insert_cls_op{
+    .name = "insert_cls",
+    .maths = "y = x with the row cls in front of each example",
+    .inputs = {{"x", "[n, d]"}, {"cls", "[d]"}},
+    .indices = {{"offsets", "[B+1]"}},
+    .outputs = {{"y", "[n+B, d]"}},
+    .options = make_options<NoOptions>,
+    .f32 = {insert_cls_shapes<float>, insert_cls_forward<float>, insert_cls_backward<float>},
+    .f64 = {insert_cls_shapes<double>, insert_cls_forward<double>, insert_cls_backward<double>},
+};
+
+const Op mean_pool_op{
+    .name = "mean_pool",
+    .maths = "y_e = mean of the example's rows, 0 of none",
+    .inputs = {{"x", "[n, d]"}},
+    .indices = {{"offsets", "[B+1]"}},
+    .outputs = {{"y", "[B, d]"}},
+    .options = make_options<NoOptions>,
+    .f32 = {mean_pool_shapes<float>, mean_pool_forward<float>, mean_pool_backward<float>},
+    .f64 = {mean_pool_shapes<double>, mean_pool_forward<double>, mean_pool_backward<double>},
+};
+
+const Op first_row_op{
+    .name = "first_row",
+    .maths = "y_e = the example's first row",
+    .inputs = {{"x", "[n, d]"}},
+    .indices = {{"offsets", "[B+1]"}},
+    .outputs = {{"y", "[B, d]"}},
+    .options = make_options<NoOptions>,
+    .f32 = {first_row_shapes<float>, first_row_forward<float>, first_row_backward<float>},
+    .f64 = {first_row_shapes<double>, first_row_forward<double>, first_row_backward<double>},
+};
+
+const Op attention_pool_op{
+    .name = "attention_pool",
+    .maths = "y_e = Σ_i softmax(scores)_i x_i over the example's rows",
+    .inputs = {{"x", "[n, d]"}, {"scores", "[n] or [n, 1]"}},
+    .indices = {{"offsets", "[B+1]"}},
+    .outputs = {{"y", "[B, d]"}},
+    .options = make_options<NoOptions>,
+    .f32 = {attention_pool_shapes<float>, attention_pool_forward<float>,
+            attention_pool_backward<float>},
+    .f64 = {attention_pool_shapes<double>, attention_pool_forward<double>,
+            attention_pool_backward<double>},
+};
+
+}  // namespace attune

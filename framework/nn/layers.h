@@ -1,0 +1,58 @@
+#pragma once
+
+#include <string>
+
+#include "nn/pass.h"
+
+// The pieces of which models are built. A layer registers its parameters when it is made and holds
+// their ids; forward is a function of the pass. x is [n, d]: n packed rows of several examples.
+namespace attune {
+
+// y = x Wᵀ + b, W [d_out, d_in].
+class Linear {
+ public:
+  Linear() = default;
+  Linear(Registry& r, const std::string& weight, const std::string& bias, Index d_in, Index d_out,
+         Initialiser init = Initialiser::xavier_uniform());
+  template <class Real>
+  Var operator()(const Pass<Real>& pass, Var x) const {
+    return linear(pass.tape, x, pass[weight_], pass[bias_]);
+  }
+
+ private:
+  ParameterId weight_, bias_;
+};
+
+enum class NormKind { layer, rms };
+
+// LayerNorm (Ba et al. 2016) or RMSNorm (Zhang & Sennrich 2019, no bias) of each row.
+class Norm {
+ public:
+  Norm() = default;
+  Norm(Registry& r, const std::string& path, Index d, NormKind kind);
+  template <class Real>
+  Var operator()(const Pass<Real>& pass, Var x) const {
+    if (kind_ == NormKind::rms) return rms_norm(pass.tape, x, pass[gain_]);
+    return layer_norm(pass.tape, x, pass[gain_], pass[bias_]);
+  }
+
+ private:
+  NormKind kind_ = NormKind::layer;
+  ParameterId gain_, bias_;
+};
+
+// Feed-forward sublayer: W2·gelu(W1·x + b1) + b2.
+class Mlp {
+ public:
+  Mlp() = default;
+  Mlp(Registry& r, const std::string& path, Index d, Index d_hidden);
+  template <class Real>
+  Var operator()(const Pass<Real>& pass, Var x) const {
+    return second_(pass, gelu(pass.tape, first_(pass, x)));
+  }
+
+ private:
+  Linear first_, second_;
+};
+
+}  // namespace attune

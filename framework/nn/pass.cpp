@@ -1,0 +1,28 @@
+#include "nn/pass.h"
+
+#include "kernels/packed_rows.h"
+
+namespace attune {
+
+RowCoordinates coordinates_of(const PackedRows& rows, Arena& arena) {
+  const auto example = arena.view<std::int32_t>({rows.n_rows()});
+  const auto token = arena.view<std::int32_t>({rows.n_rows()});
+  kernels::row_coordinates(rows.offsets, rows.example, example, token);
+  return {example, token};
+}
+
+template <class Real>
+Pass<Real> with_cls_rows(const Pass<Real>& pass) {
+  Pass<Real> longer = pass;
+  const Index n = pass.rows.n_examples();
+  const auto offsets = pass.tape.arena().template view<std::int32_t>({n + 1});
+  for (Index e = 0; e <= n; ++e) offsets[e] = pass.rows.offsets[e] + static_cast<std::int32_t>(e);
+  longer.rows.offsets = offsets;
+  longer.coordinates = coordinates_of(longer.rows, pass.tape.arena());
+  return longer;
+}
+
+template Pass<float> with_cls_rows(const Pass<float>&);
+template Pass<double> with_cls_rows(const Pass<double>&);
+
+}  // namespace attune

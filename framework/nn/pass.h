@@ -1,0 +1,34 @@
+#pragma once
+
+#include <span>
+
+#include "autograd/ops.h"
+#include "nn/registry.h"
+
+namespace attune {
+
+// One forward pass: where layers find the tape, their parameters and streams, and the rows.
+template <class Real>
+struct Pass {
+  Tape<Real>& tape;
+  std::span<const Var> parameters;         // by ParameterId
+  std::span<const std::uint64_t> streams;  // keys, by StreamId
+  PackedRows rows;                         // the rows that layers see now
+  RowCoordinates coordinates;              // of the same rows
+  bool training = false;                   // dropout is on
+  Index step = 0;                          // of the optimiser; keys the masks
+
+  Var operator[](ParameterId id) const { return parameters[static_cast<std::size_t>(id.value)]; }
+  DropoutOptions dropout(StreamId id, double p) const {
+    return {training ? p : 0.0, streams[static_cast<std::size_t>(id.value)], step};
+  }
+};
+
+// Example and place in its example of each packed row, in the arena.
+RowCoordinates coordinates_of(const PackedRows& rows, Arena& arena);
+
+// The same pass when every example has got one more row in front.
+template <class Real>
+Pass<Real> with_cls_rows(const Pass<Real>& pass);
+
+}  // namespace attune

@@ -1,0 +1,80 @@
+#include "nn/registry.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "kernels/random.h"
+
+namespace attune {
+
+ParameterId Registry::parameter(const std::string& name, const Shape& shape, Initialiser init,
+                                Decay decay) {
+  const int id = static_cast<int>(parameters_.size());
+  ATTUNE_CHECK(names_.emplace(name, id).second, ShapeError,
+               "[model] two parameters are named '{}'; a name belongs to one", name);
+  parameters_.push_back({name, shape, init, decay});
+  return {id};
+}
+
+StreamId Registry::stream(const std::string& name) {
+  for (const std::string& other : streams_) {
+    ATTUNE_CHECK(other != name, ShapeError, "[model] two random streams are named '{}'", name);
+    ATTUNE_CHECK(hash64("dropout/" + other) != hash64("dropout/" + name), ShapeError,
+                 "[model] the random streams '{}' and '{}' have the same key; rename one", name,
+                 other);
+  }
+  streams_.push_back(name);
+  return {static_cast<int>(streams_.size()) - 1};
+}
+
+void Registry::finish() {
+  constexpr Index kAlign = 16;
+  by_name_.clear();
+  block_size_ = n_parameters_ = 0;
+  for (const auto& [name, id] : names_) {  // a map: in order of name
+    Parameter& p = parameters_[static_cast<std::size_t>(id)];
+    p.offset = block_size_;
+    block_size_ += (p.shape.size() + kAlign - 1) / kAlign * kAlign;
+    n_parameters_ += p.shape.size();
+    by_name_.push_back({id});
+  }
+}
+
+template <class Real>
+ParameterBlock<Real>::ParameterBlock(const Registry& registry)
+    : registry_(&registry),
+      memory_(static_cast<std::size_t>(registry.block_size()) * sizeof(Real) + 64),
+      all_(memory_.zeros<Real>({registry.block_size()})) {}
+
+template <class Real>
+void initialise(const Registry& registry, std::uint64_t seed, const ParameterBlock<Real>& values) {
+  for (const ParameterId id : registry.by_name()) {
+    const Registry::Parameter& p = registry[id];
+    const View<Real> x = values[id];
+    const Stream stream(seed, "init", p.name);
+    switch (p.init.kind) {
+      case Initialiser::Kind::zeros:
+        std::fill(x.begin(), x.end(), Real(0));
+        break;
+      case Initialiser::Kind::ones:
+        std::fill(x.begin(), x.end(), Real(1));
+        break;
+      case Initialiser::Kind::normal:
+        kernels::fill_normal<Real>(stream, p.init.scale, x);
+        break;
+      case Initialiser::Kind::xavier_uniform: {
+        const auto fans = static_cast<double>(p.shape[0] + (p.shape.rank() > 1 ? p.shape[1] : 1));
+        const double a = p.init.scale * std::sqrt(6.0 / fans);
+        kernels::fill_uniform<Real>(stream, -a, a, x);
+        break;
+      }
+    }
+  }
+}
+
+template class ParameterBlock<float>;
+template class ParameterBlock<double>;
+template void initialise<float>(const Registry&, std::uint64_t, const ParameterBlock<float>&);
+template void initialise<double>(const Registry&, std::uint64_t, const ParameterBlock<double>&);
+
+}  // namespace attune

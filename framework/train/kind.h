@@ -1,0 +1,44 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/fields.h"
+#include "kernels/parallel.h"
+#include "storage/trial.h"
+#include "train/recorder.h"
+
+namespace attune {
+
+// The options of one kind of trial: the keys of a study's file that this kind understands.
+class KindOptions {
+ public:
+  virtual ~KindOptions() = default;
+  virtual void fields(FieldList& f) = 0;
+  // SHA-256 of the data a trial of this seed would read, empty where there is none. DataError when
+  // the data cannot be had.
+  virtual std::string data_sha256(Index seed) const = 0;
+  // Columns of the tables: "test/accuracy".
+  virtual std::vector<std::string> shown_metrics() const = 0;
+};
+
+// What a run gets from outside; nothing of it reaches a number.
+struct RunContext {
+  Recorder& recorder;
+  kernels::Threads& threads;
+};
+
+// A kind of trial. Running one is a function of the trial's value, the data and the binary alone.
+struct Kind {
+  std::string name, doc;
+  std::unique_ptr<KindOptions> (*options)();
+  void (*run)(const Trial& trial, const KindOptions& options, RunContext& context);
+};
+
+// What a kind can record, for `attune list metrics` and `list probes`.
+struct Listed {
+  std::string name, doc;
+};
+
+}  // namespace attune

@@ -1,0 +1,70 @@
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "datasets/batch.h"
+#include "nn/vit.h"
+#include "optim/adamw.h"
+#include "optim/schedule.h"
+
+namespace attune {
+
+struct LearnerOptions {
+  VitOptions model;
+  OptimOptions optim;
+  ScheduleOptions schedule;
+  Index steps = 0;  // of the whole run, for the schedule
+};
+
+// One model in training: parameters, optimiser, tape, memory. Owns everything that a step
+// touches; two learners in one process know nothing of each other. A warm step allocates nothing.
+template <class Real>
+class Learner {
+ public:
+  // Parameters as the seed makes them.
+  Learner(const LearnerOptions& options, Index n_classes, std::uint64_t seed);
+
+  struct Step {
+    double loss = 0;       // mean over the batch's examples, before the update
+    double accuracy = 0;   // of the same logits, dropout on
+    double grad_norm = 0;  // before clipping
+    double lr = 0;
+  };
+  // Forward, backward, update. `step` counts from 0 and keys the dropout masks.
+  Step step(const Batch& batch, Index step);
+  // Loss and gradients alone, for probes and tests; gradients are overwritten.
+  double gradients(const Batch& batch, Index step);
+
+  // Logits of a batch without dropout, [n_examples, n_classes]; valid until the next call.
+  View<const Real> evaluate(const Batch& batch);
+
+  const Registry& registry() const { return registry_; }
+  View<Real> values() const { return values_->all(); }
+  View<Real> grads() const { return grads_->all(); }
+  View<Real> value(ParameterId id) const { return (*values_)[id]; }
+  View<Real> grad(ParameterId id) const { return (*grads_)[id]; }
+  AdamW<Real>& optimiser() { return *optimiser_; }
+  std::size_t memory_high_water() const { return arena_.high_water(); }  // bytes of one step
+
+ private:
+  Pass<Real> pass(Tape<Real>& tape, const Batch& batch, bool training, Index step);
+  View<const Real> converted(const Batch& batch);
+
+  LearnerOptions options_;
+  Registry registry_;
+  std::unique_ptr<Vit> model_;
+  std::unique_ptr<ParameterBlock<Real>> values_, grads_;
+  std::unique_ptr<AdamW<Real>> optimiser_;
+  std::vector<std::uint64_t> streams_;
+  std::vector<Var> vars_;
+  Arena arena_;
+  Tape<Real> training_tape_, evaluation_tape_;
+  View<const Real> logits_;
+  Index n_classes_;
+};
+
+extern template class Learner<float>;
+extern template class Learner<double>;
+
+}  // namespace attune
