@@ -12,33 +12,40 @@ namespace {
 constexpr double kNanosecondsPerFlop = 0.01;  // about 100 GF/s
 constexpr Index kMaxRowBlock = 96;  // rows of a task: their a (k 64) fits L1 beside a panel of b
 
-// Rows of a task: enough tasks to share, enough rows that reading a panel of b pays. A function of
-// m alone.
+// Rows of a task: enough tasks to share, enough rows that reading a panel of b from L2 pays. A
+// function of m alone.
 Index row_block(Index m) {
-  const Index eighth = (m + 7) / 8;
-  return std::clamp<Index>((eighth + 5) / 6 * 6, 12, kMaxRowBlock);
+  const Index quarter = (m + 3) / 4;
+  return std::clamp<Index>((quarter + 5) / 6 * 6, 36, kMaxRowBlock);
 }
 
-// Length of a block of k. In one go where it fits L2 with its panel; a that must be packed goes in
-// shorter blocks, so that packed a and panel stay in L1.
-Index k_block(Index k, bool pack_a) {
-  if (pack_a) return 128;
-  return k <= 512 ? std::max<Index>(k, 1) : 256;
+// How k is cut. b is packed `pack` rows at a time, and a task runs through them in steps of `step`.
+//   a by rows (weights are b): all of b at once, k in one go where a panel of it fits L1 or L2.
+//   a by columns (gradients of weights, k counts tokens): both are packed in short pieces that stay
+//   in cache.
+struct Cut {
+  Index pack, step;
+};
+Cut cut(Index k, bool pack_a) {
+  if (pack_a) return {256, 128};
+  return {std::max<Index>(k, 1), k <= 512 ? std::max<Index>(k, 1) : 256};
 }
 
-// One panel of b, columns [j, j + width), as [k][kPanelWidth]; columns beyond width are left as
-// they are, since every reader masks them.
+// One panel of b, columns [0, width), as [k][kPanelWidth]; columns beyond width hold anything,
+// readers mask them.
 template <class Real>
 void pack_panel(Index k, Index width, Matrix<const Real> b, Real* packed) {
   constexpr Index kWidth = kPanelWidth<Real>, n = kLanes<Real>;
+  if (b.col == 1) {
+    for (Index i = 0; i < k; ++i) {
+      for (Index j = 0; j < width; j += n) {
+        store(packed + i * kWidth + j, load_n(b.data + i * b.row + j, std::min(n, width - j)));
+      }
+    }
+    return;
+  }
   for (Index j = 0; j < width; j += n) {
     const Index columns = std::min(n, width - j);
-    if (b.col == 1) {
-      for (Index i = 0; i < k; ++i) {
-        store(packed + i * kWidth + j, load_n(b.data + i * b.row + j, columns));
-      }
-      continue;
-    }
     for (Index i = 0; i < k; i += n) {
       const Index rows = std::min(n, k - i);
       Vec<Real> square[kLanes<Real>];
@@ -80,41 +87,49 @@ void gemm(const char* kernel, Index m, Index n, Index k, Matrix<const Real> a, M
   constexpr Index kWidth = kPanelWidth<Real>;
   const Index n_panels = (n + kWidth - 1) / kWidth;
 
-  Scratch scratch;
-  Real* const packed = scratch.allocate<Real>(n_panels * k * kWidth);
-  parallel_for("gemm.pack", n_panels, 0.3 * static_cast<double>(n * k), [&](Index p) {
-    const Index j = p * kWidth;
-    pack_panel<Real>(k, std::min(kWidth, n - j), {b.data + j * b.col, b.row, b.col},
-                     packed + p * k * kWidth);
-  });
-
   const bool pack_a = a.col != 1;
-  const Index step = k_block(k, pack_a);
-  const double cost = kNanosecondsPerFlop * 2 * static_cast<double>(m) * static_cast<double>(n) *
-                      static_cast<double>(k);
-  parallel_ranges(kernel, m, row_block(m), cost, [&](Index begin, Index end) {
-    Scratch local;
-    Real* const slice = pack_a ? local.allocate<Real>(step * kMaxRowBlock) : nullptr;
-    for (Index i = 0; i == 0 || i < k; i += step) {
-      const Index length = std::min(step, k - i);
-      const Matrix<const Real> rows{a.data + begin * a.row + i * a.col, a.row, a.col};
-      if (pack_a) pack_rows(end - begin, length, rows, slice);
-      for (Index p = 0; p < n_panels; ++p) {
-        const Index j = p * kWidth, width = std::min(kWidth, n - j);
-        const auto panel = operand(packed + (p * k + i) * kWidth, Fixed<kWidth>{});
-        const auto to = operand(c.data + begin * c.row + j, c.row);
-        // The first block starts the chain, later ones take it up where it was put down.
-        const auto from = i > 0 ? operand(static_cast<const Real*>(to.data), c.row)
-                                : operand(start.data, start.row).shifted(begin, j);
-        if (pack_a) {
-          multiply<Real>(end - begin, width, length,
-                         operand(slice, Fixed<1>{}, Fixed<kMaxRowBlock>{}), panel, from, to);
-        } else {
-          multiply<Real>(end - begin, width, length, operand(rows.data, rows.row), panel, from, to);
-        }
-      }
-    }
-  });
+  const auto [pack, step] = cut(k, pack_a);
+  Scratch scratch;
+  Real* const packed = scratch.allocate<Real>(n_panels * std::min(pack, k) * kWidth);
+  for (Index first = 0; first == 0 || first < k; first += pack) {
+    const Index depth = std::min(pack, k - first);
+    const double elements = static_cast<double>(n) * static_cast<double>(depth);
+    parallel_for("gemm.pack", n_panels, 0.3 * elements, [&](Index p) {
+      const Index j = p * kWidth;
+      pack_panel<Real>(depth, std::min(kWidth, n - j),
+                       {b.data + first * b.row + j * b.col, b.row, b.col},
+                       packed + p * depth * kWidth);
+    });
+    parallel_ranges(
+        kernel, m, row_block(m), kNanosecondsPerFlop * 2 * static_cast<double>(m) * elements,
+        [&](Index begin, Index end) {
+          Scratch local;
+          Real* const slice = pack_a ? local.allocate<Real>(step * kMaxRowBlock) : nullptr;
+          for (Index i = 0; i == 0 || i < depth; i += step) {
+            const Index length = std::min(step, depth - i);
+            const Matrix<const Real> rows{a.data + begin * a.row + (first + i) * a.col, a.row,
+                                          a.col};
+            if (pack_a) pack_rows(end - begin, length, rows, slice);
+            for (Index p = 0; p < n_panels; ++p) {
+              const Index j = p * kWidth, width = std::min(kWidth, n - j);
+              const auto panel = operand(
+                  static_cast<const Real*>(packed) + (p * depth + i) * kWidth, Fixed<kWidth>{});
+              const auto to = operand(c.data + begin * c.row + j, c.row);
+              // The first block starts the chain, later ones take it up where it was put down.
+              const auto from = first + i > 0 ? operand(static_cast<const Real*>(to.data), c.row)
+                                              : operand(start.data, start.row).shifted(begin, j);
+              if (pack_a) {
+                const auto by_columns =
+                    operand(static_cast<const Real*>(slice), Fixed<1>{}, Fixed<kMaxRowBlock>{});
+                multiply<Real>(end - begin, width, length, by_columns, panel, from, to);
+              } else {
+                multiply<Real>(end - begin, width, length, operand(rows.data, rows.row), panel,
+                               from, to);
+              }
+            }
+          }
+        });
+  }
 }
 
 template void gemm(const char*, Index, Index, Index, Matrix<const float>, Matrix<const float>,
