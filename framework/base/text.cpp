@@ -134,6 +134,12 @@ std::string wrap(std::string_view text, std::size_t width, std::size_t indent) {
   return out;
 }
 
+std::string hang(std::string text, std::size_t columns) {
+  for (std::size_t at = 0; (at = text.find('\n', at)) != std::string::npos; at += columns)
+    text.insert(++at, columns, ' ');
+  return text;
+}
+
 std::size_t edit_distance(std::string_view a, std::string_view b) {
   std::vector<std::size_t> before(b.size() + 1), last(b.size() + 1), now(b.size() + 1);
   std::iota(last.begin(), last.end(), std::size_t{0});

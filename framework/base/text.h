@@ -33,6 +33,9 @@ std::string pad_left(std::string_view text, std::size_t width);
 // `indent` spaces, which count. A longer word gets a line of its own.
 std::string wrap(std::string_view text, std::size_t width, std::size_t indent = 0);
 
+// Every line but the first moved right by `columns` spaces.
+std::string hang(std::string text, std::size_t columns);
+
 // Insertions, deletions, substitutions and swaps of neighbours that turn one text into the other
 // (optimal string alignment, Damerau 1964), in bytes, O(|a|·|b|).
 std::size_t edit_distance(std::string_view a, std::string_view b);

@@ -57,5 +57,10 @@ TEST(Text, WrapKeepsEveryLineWithinItsWidth) {
   EXPECT_EQ(wrap("a considerable word", 4), "a\nconsiderable\nword");
 }
 
+TEST(Text, HangsTheLinesAfterTheFirst) {
+  EXPECT_EQ(hang("one", 4), "one");
+  EXPECT_EQ(hang("one\ntwo\n\nfour", 2), "one\n  two\n  \n  four");
+}
+
 }  // namespace
 }  // namespace attune
