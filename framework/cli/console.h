@@ -1,0 +1,34 @@
+#pragma once
+
+#include <cstdio>
+#include <string>
+#include <string_view>
+
+#include "cli/command.h"
+
+namespace attune {
+
+// Where a program's text goes, and how it may look there.
+struct Stream {
+  std::FILE* file = stdout;
+  bool terminal = false;  // may be redrawn
+  bool color = false;
+  std::size_t width = 80;  // columns
+
+  void print(std::string_view text) const;  // as it is; flushes
+  std::string bold(std::string_view text) const;
+  std::string dim(std::string_view text) const;
+  std::string red(std::string_view text) const;
+};
+
+// What --color, NO_COLOR, -q and -v mean for a process: results on out, all else on err.
+struct Console {
+  Stream out, err;
+  bool json = false, quiet = false, verbose = false;
+
+  // Colour: --color, else NO_COLOR, else whether the stream is a terminal. Width: the terminal's,
+  // else COLUMNS, else 80; at least 40.
+  static Console for_process(const Command& command);
+};
+
+}  // namespace attune

@@ -1,0 +1,75 @@
+#include "cli/help.h"
+
+#include <algorithm>
+
+#include "base/text.h"
+
+namespace attune {
+namespace {
+
+constexpr std::size_t kWidth = 80;
+
+// Pairs in two columns, the second one wrapped.
+std::string two_columns(const std::vector<std::pair<std::string, std::string>>& rows) {
+  std::size_t column = 0;
+  for (const auto& [left, right] : rows) column = std::max(column, display_width(left) + 2);
+  std::string text;
+  for (const auto& [left, right] : rows) {
+    text += pad_right(left, column) + hang(wrap(right, kWidth - column), column) + "\n";
+  }
+  return text;
+}
+
+std::pair<std::string, std::string> option_row(const Option& option) {
+  const std::string letter = option.letter.empty() ? "    " : fmt::format("-{}, ", option.letter);
+  const std::string argument = option.argument.empty() ? "" : fmt::format(" {}", option.argument);
+  return {fmt::format("  {}--{}{}", letter, option.name, argument), option.doc};
+}
+
+std::string example_lines(const std::vector<std::string>& examples) {
+  std::string text = "examples:\n";
+  for (const std::string& example : examples) text += "  attune " + example + "\n";
+  return text;
+}
+
+}  // namespace
+
+std::string help_text() {
+  std::string text =
+      "attune, a laboratory for attention: a claim is a YAML file, one command answers "
+      "it.\n\nusage: attune VERB ...\n\n";
+  std::vector<std::pair<std::string, std::string>> rows;
+  for (const Verb& verb : verbs()) rows.emplace_back("  " + verb.name, verb.summary);
+  text += two_columns(rows);
+  text += "\n";
+  text += two_columns({{"  attune VERB --help", "options, exit codes, examples of a verb"},
+                       {"  attune --help --json", "all of it for programs"},
+                       {"  attune --version", "version, commit, compiler, flags, libraries"}});
+  return text + "\n" +
+         example_lines(
+             {"run configs/quickstart.yaml", "explain model.n_heads", "show results/quickstart"});
+}
+
+std::string help_text(const Verb& verb) {
+  std::string text =
+      fmt::format("usage: attune {} {}{}\n\n{}\n\n", verb.name, verb.operands,
+                  verb.passes_through ? " ..." : " [options]", wrap(verb.details, kWidth));
+  std::vector<std::pair<std::string, std::string>> rows;
+  for (const Option& option : verb.options) rows.push_back(option_row(option));
+  if (!verb.passes_through)
+    for (const Option& option : common_options()) rows.push_back(option_row(option));
+  if (!rows.empty()) text += two_columns(rows) + "\n";
+  if (verb.overrides) {
+    text += two_columns(
+        {{"  key=value", "a.b=1, group=option, 'a.b=[1, 2]', a.b=null; see attune explain"}});
+    text += "\n";
+  }
+
+  std::vector<std::string> codes;
+  for (const ExitCode code : verb.exit_codes)
+    codes.push_back(fmt::format("{} {}", static_cast<int>(code), meaning(code)));
+  return text + wrap("exit codes: " + join(codes, "; "), kWidth, 12) + "\n\n" +
+         example_lines(verb.examples);
+}
+
+}  // namespace attune

@@ -1,0 +1,18 @@
+#pragma once
+
+#include <string>
+
+#include "cli/options.h"
+
+namespace attune {
+
+// The overview of verbs, at most 80 columns and one screen.
+std::string help_text();
+
+// One verb: usage, options, exit codes, and examples last, because that is what people copy.
+std::string help_text(const Verb& verb);
+
+// All verbs, or one, with every option, as JSON: for completion and for other programs.
+std::string help_json(const Verb* verb = nullptr);
+
+}  // namespace attune

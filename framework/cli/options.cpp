@@ -1,0 +1,200 @@
+#include "cli/options.h"
+
+#include <algorithm>
+#include <charconv>
+
+#include "base/quantity.h"
+
+namespace attune {
+namespace {
+
+std::string check_threads(std::string_view text) {
+  int n = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), n);
+  const bool whole = error == std::errc() && end == text.data() + text.size();
+  return whole && n >= 1 && n <= 1024 ? "" : "is no whole number from 1 to 1024";
+}
+
+std::string check_seeds(std::string_view text) {
+  std::vector<Index> seeds;
+  return parse_seeds({{std::string(text)}, false}, seeds);
+}
+
+std::string check_duration(std::string_view text) {
+  double seconds = 0;
+  return parse_duration(text, seconds);
+}
+
+}  // namespace
+
+const std::vector<Option>& common_options() {
+  static const std::vector<Option> kOptions = {
+      {"json", "", "", "machine-readable output on stdout, errors on stderr"},
+      {"color",
+       "",
+       "WHEN",
+       "auto, always or never; NO_COLOR is obeyed",
+       {"auto", "always", "never"}},
+      {"quiet", "q", "", "no progress, no notes"},
+      {"verbose", "v", "", "every evaluation and checkpoint"},
+      {"help", "h", "", "this page"},
+  };
+  return kOptions;
+}
+
+const std::vector<Verb>& verbs() {
+  using enum ExitCode;
+  static const std::vector<Verb> kVerbs = {
+      {.name = "run",
+       .summary = "train what a YAML file describes, or go on with it",
+       .operands = "STUDY [key=value ...]",
+       .details =
+           "Trains every seed of the experiment and prints a table with means and 95 % intervals. "
+           "Stopping or killing it is safe at any time: the same command goes on where it was, and "
+           "has nothing to do when all is done. STUDY is a YAML file, or a run file (.h5), which "
+           "holds its own config.",
+       .min_operands = 1,
+       .max_operands = 1,
+       .overrides = true,
+       .options =
+           {
+               {"out", "o", "DIR", "folder that study folders go into [results]"},
+               {"threads",
+                "",
+                "N",
+                "threads of a trial [cores for one trial, else 1]",
+                {},
+                check_threads},
+               {"seeds",
+                "",
+                "LIST",
+                "0-9, n=5 or 0,7 instead of the file's seeds",
+                {},
+                check_seeds},
+               {"max-time",
+                "",
+                "TIME",
+                "checkpoint and stop after 30m, 90s, 1h (exit 85)",
+                {},
+                check_duration},
+               {"fast-dev-run", "", "", "a step and an evaluation: does every code path work?"},
+               {"cfg",
+                "",
+                "WHAT",
+                "print job, origin or study; run nothing",
+                {"job", "origin", "study"}},
+           },
+       .examples =
+           {
+               "run configs/quickstart.yaml",
+               "run configs/quickstart.yaml optim.lr=1e-3 --seeds 0-4",
+               "run configs/vit_medical/first.yaml -o /tmp/runs --max-time 30m",
+               "run configs/quickstart.yaml model.norm=post --cfg origin",
+           },
+       .exit_codes = {ok, failure, usage, some_failed, changed, damaged, busy, run_again,
+                      interrupted, terminated}},
+      {.name = "check",
+       .summary = "all errors of configs and dataset files; run nothing",
+       .operands = "FILE... [key=value ...]",
+       .details =
+           "Reads YAML files as `run` would, with their groups and defaults, and dataset files "
+           "(.h5) down to the last offset. Every error comes with file, line and column.",
+       .min_operands = 1,
+       .max_operands = -1,
+       .overrides = true,
+       .examples = {"check configs/quickstart.yaml",
+                    "check configs/quickstart.yaml model.n_heads=3", "check data/ct_covid.h5"},
+       .exit_codes = {ok, usage}},
+      {.name = "list",
+       .summary = "what there is: kinds, models, data, ops, metrics, studies",
+       .operands = "kinds|models|data|ops|metrics|studies [DIR]",
+       .details = "One line each. `list studies` looks into DIR [results].",
+       .min_operands = 1,
+       .max_operands = 2,
+       .examples = {"list models", "list ops --json", "list studies results"},
+       .exit_codes = {ok, usage}},
+      {.name = "explain",
+       .summary = "a config key: type, default, range, meaning",
+       .operands = "[KEY]",
+       .details =
+           "What a key of a YAML file means, which values it takes, and to which kinds it belongs. "
+           "The name of a group lists its keys; without KEY all groups are listed.",
+       .max_operands = 1,
+
+       .examples = {"explain model.n_heads", "explain optim", "explain train.batch_tokens --json"},
+       .exit_codes = {ok, usage}},
+      {.name = "show",
+       .summary = "a run's or study's config, provenance, metrics, curves",
+       .operands = "PATH",
+       .details =
+           "PATH is a run file (.h5) or a study's folder. Shows the config with the origin of "
+           "every "
+           "value, who made it with which build, the metrics at the chosen step, and the curves as "
+           "sparklines.",
+       .min_operands = 1,
+       .max_operands = 1,
+       .examples = {"show results/quickstart",
+                    "show results/quickstart/trials/reference-s0-4c1e0aa2.h5"},
+       .exit_codes = {ok, usage, damaged}},
+      {.name = "status",
+       .summary = "one screen of a study's state, reading only",
+       .operands = "STUDY",
+       .details =
+           "STUDY is a folder, or a name in results/. Says which trials are finished, diverged or "
+           "running and how far they are. Never waits for a running process, nor disturbs it.",
+       .min_operands = 1,
+       .max_operands = 1,
+       .options = {{"out", "o", "DIR", "folder that a study's name is looked for in [results]"}},
+       .examples = {"status results/quickstart", "status quickstart --json"},
+       .exit_codes = {ok, usage}},
+      {.name = "import",
+       .summary = "images (DICOM, PNG, JPEG) into a dataset file",
+       .operands = "SOURCE -o FILE.h5 [--labels CSV]",
+       .details =
+           "Decodes a folder of images by content and writes one dataset file. A program of its "
+           "own, attune-import, because it needs ITK: scripts/attune import builds it when it is "
+           "first asked for. attune import --help prints its options.",
+       .max_operands = -1,
+       .passes_through = true,
+       .examples = {"import scans/ -o data/mine.h5 --labels labels.csv",
+                    "import scans/ -o data/mine.h5 --labels labels.csv --skip-unlabelled"},
+       .exit_codes = {ok, failure, usage}},
+  };
+  return kVerbs;
+}
+
+const Verb* find_verb(std::string_view name) {
+  const auto found = std::find_if(verbs().begin(), verbs().end(),
+                                  [name](const Verb& v) { return v.name == name; });
+  return found == verbs().end() ? nullptr : &*found;
+}
+
+std::string meaning(ExitCode code) {
+  switch (code) {
+    case ExitCode::ok:
+      return "all done";
+    case ExitCode::failure:
+      return "nothing finished, or storage failed";
+    case ExitCode::usage:
+      return "bad command line, config or data: nothing started";
+    case ExitCode::some_failed:
+      return "some trials failed";
+    case ExitCode::differs:
+      return "a result differs";
+    case ExitCode::changed:
+      return "config or data is not what the study began with";
+    case ExitCode::damaged:
+      return "stored files are damaged";
+    case ExitCode::busy:
+      return "others hold every waiting trial";
+    case ExitCode::run_again:
+      return "checkpointed, run me again";
+    case ExitCode::interrupted:
+      return "Ctrl-C after a checkpoint";
+    case ExitCode::terminated:
+      return "SIGTERM after a checkpoint";
+  }
+  return "unknown";
+}
+
+}  // namespace attune

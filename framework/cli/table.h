@@ -1,0 +1,58 @@
+#pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "stats/interval.h"
+
+namespace attune {
+
+// A text table: columns padded to their widest cell, two spaces apart, widths counted in terminal
+// columns.
+class Table {
+ public:
+  enum class Align { left, right };
+  struct Column {
+    std::string head;
+    Align align = Align::left;
+  };
+
+  explicit Table(std::vector<Column> columns) : columns_(std::move(columns)) {}
+  // Cells that are missing at the end stay empty.
+  void row(std::vector<std::string> cells);
+  bool empty() const { return rows_.empty(); }
+
+  // Lines that end in no space. A last left-aligned column that does not fit `width` is wrapped.
+  std::string text(std::size_t width = 80) const;
+
+ private:
+  std::vector<Column> columns_;
+  std::vector<std::vector<std::string>> rows_;
+};
+
+// A few digits for people: "0.9531", "1.2e-05", "200", "nan".
+std::string short_number(double value);
+
+// A mean with two digits of its uncertainty: "0.953 [0.931, 0.975]", or "0.953" for n = 1.
+struct EstimateText {
+  std::string mean, interval;
+};
+EstimateText estimate_text(const MeanEstimate& estimate);
+
+// ▁▂▃▄▅▆▇█ over the finite values, at most `columns` of them by means of neighbours; a gap is a
+// space. A constant series is flat at half height.
+std::string sparkline(const std::vector<double>& values, std::size_t columns);
+
+// One row of a study and what its seeds gave.
+struct RowSummary {
+  std::string row;
+  Index n_diverged = 0, n_missing = 0;
+  std::vector<std::pair<std::string, std::vector<double>>> metrics;  // a value a finished seed
+};
+
+// The table that closes a run: row, n, metric, mean and its 95 % t interval over seeds; below it
+// how many trials diverged or are missing, because their seeds are not in the means.
+std::string closing_table(const std::vector<RowSummary>& rows, std::size_t width = 80);
+
+}  // namespace attune
