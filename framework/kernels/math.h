@@ -160,7 +160,7 @@ inline Vec<Real> erf(Vec<Real> x) {
   const V small = fma(a, detail::polynomial(z, C::kErf), a);
   // erfc(a) = 2 Φ(−√2 a) = √(2/π) · e^(−a²) · Mills(√2 a).
   const V scaled = min(V(C::kMillsEnd), a * V(Real(0x1.6a09e667f3bcdp0)));
-  const V large = V(1) - V(Real(0x1.9884533d43651p-1)) * exp(-z) * detail::mills(scaled);
+  const V large = fma(V(Real(-0x1.9884533d43651p-1)) * exp(-z), detail::mills(scaled), V(1));
   return detail::with_sign(select(a < V(1), small, large), x);
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 
 #include "tensor/view.h"
@@ -9,6 +10,18 @@ namespace attune::kernels {
 // Offsets [B + 1] of a pack must start at 0, never fall, and end at n rows; else a ShapeError
 // that names `kernel`, the place and the value.
 void check_offsets(const char* kernel, View<const std::int32_t> offsets, Index n_rows);
+
+// f(example, index in the example, row) for rows [begin, end) of a pack with valid offsets.
+template <class F>
+void for_each_row(View<const std::int32_t> offsets, Index begin, Index end, F&& f) {
+  if (begin >= end) return;
+  // The last example that starts at or before `begin` and isn't empty.
+  Index e = std::upper_bound(offsets.begin(), offsets.end(), begin) - offsets.begin() - 1;
+  for (Index row = begin; row < end; ++row) {
+    while (row >= offsets[e + 1]) ++e;
+    f(e, row - offsets[e], row);
+  }
+}
 
 // Of each row of a pack: the logical id of its example and its index in that example.
 //   offsets [B + 1], example [B] -> example_of_row, index_in_example [n]

@@ -1,0 +1,138 @@
+#include "kernels/dropout.h"
+
+#include <algorithm>
+
+#include "kernels/lanes.h"
+#include "kernels/parallel.h"
+#include "kernels/philox_simd.h"
+#include "kernels/pointwise.h"
+
+namespace attune::kernels {
+namespace {
+
+constexpr double kNsPerElement = 0.6;
+constexpr std::uint32_t kDraws = 65536;
+
+// f(i, lanes, kept) for every vector of x [n, d], i its place in memory.
+template <class Real, class F>
+void for_draws(const char* kernel, const DropoutOptions& options, View<const std::int32_t> example,
+               View<const std::int32_t> token, const Shape& shape, F f) {
+  const Index n = shape[0], d = shape[1];
+  check_shape(kernel, "example", example, {n}, "the rows");
+  check_shape(kernel, "token", token, {n}, "the rows");
+  ATTUNE_CHECK(d <= Index{8} << 20, ShapeError,
+               "[{}] rows have {} columns; the counter of a draw counts up to {}.", kernel, d,
+               Index{8} << 20);
+  const std::uint32_t threshold = options.threshold();
+  constexpr Index kColumns = DropoutDraws::kColumns;
+  parallel_ranges(
+      kernel, n, kRowsPerBlock, static_cast<double>(n * d) * kNsPerElement,
+      [&](Index begin, Index end) {
+        for (Index row = begin; row < end; ++row) {
+          for (Index column = 0; column < d; column += kColumns) {
+            const DropoutDraws draws(options.stream_key, 0, static_cast<std::uint32_t>(token[row]),
+                                     static_cast<std::uint32_t>(example[row]), options.step,
+                                     column / kColumns);
+            for_lanes<Real>(std::min(kColumns, d - column), [&](Index j, auto lanes) {
+              f(row * d + column + j, lanes,
+                draws.template kept<Real>(static_cast<int>(j / kLanes<Real>), threshold));
+            });
+          }
+        }
+      });
+}
+
+}  // namespace
+
+std::uint32_t DropoutOptions::threshold() const {
+  const double draws = p * kDraws + 0.5;
+  ATTUNE_CHECK(draws >= 0.5 && draws < kDraws, ConfigError,
+               "[dropout] p={} is outside 0 … {}: something must be kept.", p, 1 - 1.0 / kDraws);
+  return static_cast<std::uint32_t>(draws);
+}
+
+double DropoutOptions::keep_scale() const {
+  return static_cast<double>(kDraws) / static_cast<double>(kDraws - threshold());
+}
+
+template <class Real>
+void dropout(const DropoutOptions& options, View<const std::int32_t> example,
+             View<const std::int32_t> token, View<const Real> x, View<Real> y) {
+  check_rank("dropout", "x", x, 2);
+  check_shape("dropout", "y", y, x.shape(), "x");
+  if (options.threshold() == 0) {
+    std::copy(x.begin(), x.end(), y.begin());
+    return;
+  }
+  const Vec<Real> keep = static_cast<Real>(options.keep_scale());
+  for_draws<Real>("dropout", options, example, token, x.shape(),
+                  [&](Index i, auto lanes, Mask<Real> kept) {
+                    const Vec<Real> scaled = lanes.load(x.data() + i) * keep;
+                    lanes.store(y.data() + i, select(kept, scaled, Vec<Real>(0)));
+                  });
+}
+
+template <class Real>
+void dropout_backward(const DropoutOptions& options, View<const std::int32_t> example,
+                      View<const std::int32_t> token, View<const Real> dy, View<Real> dx) {
+  if (!dx) return;
+  check_rank("dropout_backward", "dy", dy, 2);
+  check_shape("dropout_backward", "dx", dx, dy.shape(), "dy");
+  if (options.threshold() == 0) return accumulate(dy, dx);
+  const Vec<Real> keep = static_cast<Real>(options.keep_scale());
+  for_draws<Real>("dropout_backward", options, example, token, dy.shape(),
+                  [&](Index i, auto lanes, Mask<Real> kept) {
+                    const Vec<Real> old = lanes.load(dx.data() + i);
+                    lanes.store(dx.data() + i,
+                                select(kept, fma(lanes.load(dy.data() + i), keep, old), old));
+                  });
+}
+
+template <class Real>
+void dropout_residual(const DropoutOptions& options, View<const std::int32_t> example,
+                      View<const std::int32_t> token, View<const Real> x, View<const Real> branch,
+                      View<Real> y) {
+  check_rank("dropout_residual", "x", x, 2);
+  check_shape("dropout_residual", "branch", branch, x.shape(), "x");
+  check_shape("dropout_residual", "y", y, x.shape(), "x");
+  if (options.threshold() == 0) return add(x, branch, y);
+  const Vec<Real> keep = static_cast<Real>(options.keep_scale());
+  for_draws<Real>("dropout_residual", options, example, token, x.shape(),
+                  [&](Index i, auto lanes, Mask<Real> kept) {
+                    const Vec<Real> through = lanes.load(x.data() + i);
+                    lanes.store(
+                        y.data() + i,
+                        select(kept, fma(lanes.load(branch.data() + i), keep, through), through));
+                  });
+}
+
+template <class Real>
+void dropout_residual_backward(const DropoutOptions& options, View<const std::int32_t> example,
+                               View<const std::int32_t> token, View<const Real> dy, View<Real> dx,
+                               View<Real> dbranch) {
+  if (dx) accumulate(dy, dx);
+  dropout_backward(options, example, token, dy, dbranch);
+}
+
+template void dropout(const DropoutOptions&, View<const std::int32_t>, View<const std::int32_t>,
+                      View<const float>, View<float>);
+template void dropout_backward(const DropoutOptions&, View<const std::int32_t>,
+                               View<const std::int32_t>, View<const float>, View<float>);
+template void dropout_residual(const DropoutOptions&, View<const std::int32_t>,
+                               View<const std::int32_t>, View<const float>, View<const float>,
+                               View<float>);
+template void dropout_residual_backward(const DropoutOptions&, View<const std::int32_t>,
+                                        View<const std::int32_t>, View<const float>, View<float>,
+                                        View<float>);
+template void dropout(const DropoutOptions&, View<const std::int32_t>, View<const std::int32_t>,
+                      View<const double>, View<double>);
+template void dropout_backward(const DropoutOptions&, View<const std::int32_t>,
+                               View<const std::int32_t>, View<const double>, View<double>);
+template void dropout_residual(const DropoutOptions&, View<const std::int32_t>,
+                               View<const std::int32_t>, View<const double>, View<const double>,
+                               View<double>);
+template void dropout_residual_backward(const DropoutOptions&, View<const std::int32_t>,
+                                        View<const std::int32_t>, View<const double>, View<double>,
+                                        View<double>);
+
+}  // namespace attune::kernels

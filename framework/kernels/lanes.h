@@ -1,0 +1,63 @@
+#pragma once
+
+#include "kernels/simd.h"
+#include "tensor/view.h"
+
+// What row and pointwise kernels are made of: shape checks, loops over vectors with a masked tail,
+// sums over chunks of rows.
+namespace attune::kernels {
+
+template <class T>
+void check_shape(const char* kernel, const char* operand, const View<T>& view, const Shape& wanted,
+                 const char* because) {
+  ATTUNE_CHECK(view.shape() == wanted, ShapeError, "[{}] {} is {}, but must be {} to fit {}.",
+               kernel, operand, view.shape().text(), wanted.text(), because);
+}
+template <class T>
+void check_rank(const char* kernel, const char* operand, const View<T>& view, int rank) {
+  ATTUNE_CHECK(view.rank() == rank, ShapeError, "[{}] {} is {}, but must have {} dimensions.",
+               kernel, operand, view.shape().text(), rank);
+}
+
+// How the loop below reaches memory: whole vectors, or the first n lanes of the last one. Both go
+// through the same arithmetic, so an element's bits don't tell where in the row it stands.
+template <class Real>
+struct AllLanes {
+  Vec<Real> load(const Real* p) const { return kernels::load(p); }
+  void store(Real* p, Vec<Real> x) const { kernels::store(p, x); }
+  // x, with `rest` in the lanes beyond the row.
+  Vec<Real> keep(Vec<Real> x, Real) const { return x; }
+};
+template <class Real>
+struct SomeLanes {
+  Index n;
+  Vec<Real> load(const Real* p) const { return load_n(p, n); }
+  void store(Real* p, Vec<Real> x) const { store_n(p, n, x); }
+  Vec<Real> keep(Vec<Real> x, Real rest) const {
+    return select(first_lanes<Real>(n), x, Vec<Real>(rest));
+  }
+};
+
+// f(i, lanes) for i = 0, kLanes, 2 kLanes, … below n.
+template <class Real, class F>
+inline void for_lanes(Index n, F&& f) {
+  Index i = 0;
+  for (; i + kLanes<Real> <= n; i += kLanes<Real>) f(i, AllLanes<Real>{});
+  if (i < n) f(i, SomeLanes<Real>{n - i});
+}
+
+// Rows a block of the row kernels takes; also the chunk of their sums over rows.
+inline constexpr Index kRowsPerBlock = 64;
+inline Index row_blocks(Index n) { return (n + kRowsPerBlock - 1) / kRowsPerBlock; }
+
+// y[j] += chunk 0's sum, then chunk 1's, …: chunks [n_chunks] start `stride` apart, each [d].
+template <class Real>
+inline void add_chunks(const Real* chunks, Index n_chunks, Index stride, View<Real> y) {
+  for_lanes<Real>(y.size(), [&](Index j, auto lanes) {
+    Vec<Real> sum = lanes.load(y.data() + j);
+    for (Index c = 0; c < n_chunks; ++c) sum += lanes.load(chunks + c * stride + j);
+    lanes.store(y.data() + j, sum);
+  });
+}
+
+}  // namespace attune::kernels

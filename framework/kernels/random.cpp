@@ -1,0 +1,71 @@
+#include "kernels/random.h"
+
+#include <algorithm>
+
+#include "kernels/lanes.h"
+#include "kernels/math.h"
+#include "kernels/parallel.h"
+
+namespace attune::kernels {
+namespace {
+
+constexpr Index kBlock = 4096;  // elements a task, even
+constexpr double kTwoPi = 0x1.921fb54442d18p2;
+
+struct Pair {
+  Vec<double> even, odd;
+};
+
+Pair box_muller(Vec<double> u, Vec<double> v) {
+  const Vec<double> radius = sqrt(Vec<double>(-2) * log(u));
+  const Vec<double> angle = Vec<double>(kTwoPi) * v;
+  return {radius * cos(angle), radius * sin(angle)};
+}
+
+}  // namespace
+
+double normal(const Stream& stream, std::uint64_t i, std::uint32_t a, std::uint32_t b) {
+  const std::uint64_t first = i & ~std::uint64_t{1};
+  const Pair z = box_muller(stream.uniform(first, a, b), stream.uniform(first + 1, a, b));
+  return i == first ? z.even[0] : z.odd[0];
+}
+
+template <class Real>
+void fill_normal(const Stream& stream, double std, View<Real> y) {
+  const Index n = y.size();
+  parallel_ranges(
+      "fill_normal", n, kBlock, static_cast<double>(n) * 10.0, [&](Index begin, Index end) {
+        constexpr Index kPairs = kLanes<double>;
+        for (Index i = begin; i < end; i += 2 * kPairs) {
+          double u[kPairs], v[kPairs];
+          for (Index k = 0; k < kPairs; ++k) {
+            u[k] = stream.uniform(static_cast<std::uint64_t>(i + 2 * k));
+            v[k] = stream.uniform(static_cast<std::uint64_t>(i + 2 * k + 1));
+          }
+          const Pair z = box_muller(load(u), load(v));
+          for (Index j = 0; j < std::min(2 * kPairs, end - i); ++j) {
+            const int lane = static_cast<int>(j / 2);
+            y[i + j] = static_cast<Real>(std * (j % 2 == 0 ? z.even[lane] : z.odd[lane]));
+          }
+        }
+      });
+}
+
+template <class Real>
+void fill_uniform(const Stream& stream, double low, double high, View<Real> y) {
+  const Index n = y.size();
+  parallel_ranges(
+      "fill_uniform", n, kBlock, static_cast<double>(n) * 5.0, [&](Index begin, Index end) {
+        for (Index i = begin; i < end; ++i) {
+          y[i] =
+              static_cast<Real>(low + (high - low) * stream.uniform(static_cast<std::uint64_t>(i)));
+        }
+      });
+}
+
+template void fill_normal(const Stream&, double, View<float>);
+template void fill_uniform(const Stream&, double, double, View<float>);
+template void fill_normal(const Stream&, double, View<double>);
+template void fill_uniform(const Stream&, double, double, View<double>);
+
+}  // namespace attune::kernels

@@ -1,0 +1,48 @@
+#pragma once
+
+#include <limits>
+
+#include "kernels/lanes.h"
+#include "kernels/math.h"
+
+// One row of softmax and of its backward, shared by softmax_rows and attention pooling.
+namespace attune::kernels {
+
+template <class Real>
+inline void softmax_row(const Real* x, Index length, Real inverse_temperature, Real* y) {
+  constexpr Real infinity = std::numeric_limits<Real>::infinity();
+  Vec<Real> top = -infinity;
+  for_lanes<Real>(length, [&](Index j, auto lanes) {
+    top = max(top, lanes.keep(lanes.load(x + j), -infinity));
+  });
+  // A row of −inf alone sums to 0 and gets 0; with a NaN the maximum is anything, the sum is NaN.
+  const Real highest = largest(top);
+  const Vec<Real> shift = highest == -infinity ? Real(0) : highest;
+  Vec<Real> total = Real(0);
+  for_lanes<Real>(length, [&](Index j, auto lanes) {
+    const Vec<Real> e = exp((lanes.load(x + j) - shift) * Vec<Real>(inverse_temperature));
+    lanes.store(y + j, e);
+    total += lanes.keep(e, 0);
+  });
+  const Real denominator = sum(total);
+  const Vec<Real> inverse = denominator == 0 ? Real(0) : Real(1) / denominator;
+  for_lanes<Real>(length,
+                  [&](Index j, auto lanes) { lanes.store(y + j, lanes.load(y + j) * inverse); });
+}
+
+// dx += inverse_temperature · y ∘ (dy − Σ dy ∘ y).
+template <class Real>
+inline void softmax_row_backward(const Real* dy, const Real* y, Index length,
+                                 Real inverse_temperature, Real* dx) {
+  Vec<Real> products = Real(0);
+  for_lanes<Real>(length, [&](Index j, auto lanes) {
+    products = fma(lanes.load(dy + j), lanes.load(y + j), products);
+  });
+  const Vec<Real> dot = sum(products);
+  for_lanes<Real>(length, [&](Index j, auto lanes) {
+    lanes.store(dx + j, fma(lanes.load(y + j) * Vec<Real>(inverse_temperature),
+                            lanes.load(dy + j) - dot, lanes.load(dx + j)));
+  });
+}
+
+}  // namespace attune::kernels
