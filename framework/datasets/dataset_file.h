@@ -10,27 +10,28 @@
 namespace attune {
 
 // `attune.dataset@1`, images. Of n images:
-//   /pixels [total] uint8 or float32, image after image, row-major      /offsets [n+1] starts
-//   /height /width [n]   /label [n] int32, an index into /class_names   /class_names [c] text
-//   /group [n] int32     /split [n] 0 train, 1 val, 2 test              /spacing [n, 2] mm (y, x)
-// with the attributes schema, kind = "images" and sha256. Of these group (then each image is its
-// own), split, spacing, class_names (then the numbers), and all attributes may be absent; what is
-// there must be right. Integers may be of any integer type.
+//   /pixels [total] uint8 or float32, image after image, row-major    /offsets [n+1] their starts
+//   /height /width [n] pixels     /label [n], an index into /class_names [c] text
+//   /group [n], what is split together     /split [n] 0 train, 1 val, 2 test
+//   /spacing [n, 2] mm from row to row and from column to column, NaN where unknown
+// with the attributes schema, kind ("images") and sha256. group (default: each image is its own,
+// 0 … n−1), class_names (default: "0", "1", …), split, spacing and the attributes may be absent;
+// what is there must be right. Integers may be of any integer type that fits into int32.
 //
-// sha256 is over the text "attune.dataset@1 images\n" and then, for each dataset that the file
-// has, in the order class_names, height, width, label, group, split, spacing, pixels: its name, a
-// newline, and its values as little-endian bytes: class names as UTF-8 each ended by a newline,
-// integers as int32, spacing as float32, pixels as they are. Layout, compression and integer types
-// of the file do not enter.
+// sha256 is over the text "attune.dataset@1 images\n" and then, for class_names, height, width,
+// label, group, split, spacing, pixels in this order: name, newline, values as little-endian bytes:
+// class names in UTF-8, each ended by a newline; integers as int32; spacing as float32; pixels as
+// they are. Absent columns count as their defaults, absent split and spacing are left out. Layout,
+// compression and integer types do not enter.
 
 enum class PixelType { uint8, float32 };
 
-// All that is known of the images but their pixels; columns are of length n or, where optional,
+// All that is known of the images but their pixels. Columns have n values; split and spacing may be
 // empty.
 struct ImageTable {
   PixelType pixel_type = PixelType::uint8;
   std::vector<std::int32_t> height, width, label, group, split;
-  std::vector<float> spacing;  // [n, 2]: mm from row to row, and from column to column
+  std::vector<float> spacing;  // [n, 2]
   std::vector<std::string> class_names;
   Index size() const { return static_cast<Index>(height.size()); }
   Index n_pixels(Index i) const {
@@ -42,6 +43,7 @@ struct ImageTable {
 // place; without it nothing is left. Memory: one image.
 class DatasetFileWriter {
  public:
+  // A group or class_names left empty takes its default.
   DatasetFileWriter(const std::string& path, ImageTable table);
   ~DatasetFileWriter();
   // The next image's pixels, of the table's type and size.
@@ -73,6 +75,7 @@ class DatasetFile {
   Moments moments(Index i) const;
 
  private:
+  friend std::vector<std::string> dataset_file_faults(const std::string& path);
   struct State;
   std::unique_ptr<State> state_;
 };

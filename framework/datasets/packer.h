@@ -2,6 +2,7 @@
 
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/shape.h"
@@ -49,6 +50,7 @@ class Packer {
   // Examples in their own order, for evaluation: a new batch where the next one does not fit.
   const BatchPlan& in_order();
 
+  const BatchPlan& plan() const { return plan_; }
   // Tokens per (batch × budget) of the last plan, 1 at best; with batch_size, of examples.
   double efficiency() const;
   // Most tokens, and most examples, that a batch can have: what a Batch should reserve.
@@ -57,7 +59,7 @@ class Packer {
 
  private:
   void shuffle(std::vector<Index>& items, const char* name, Index epoch) const;
-  void pack_window(std::size_t first, bool last);
+  Index pack_window(bool last);
 
   std::vector<Index> lengths_;
   BatchRule rule_;
@@ -65,7 +67,7 @@ class Packer {
   Index max_tokens_ = 0, max_examples_ = 0;
   BatchPlan plan_;
   // Work space of epoch().
-  std::vector<Index> order_, window_, pack_of_, fill_, begin_, packed_, starts_, pack_order_;
+  std::vector<Index> order_, window_, place_, pack_of_, fill_, packed_, starts_, pack_order_;
 };
 
 // The training batches of a run, step after step over the epochs. The position is the step alone:
@@ -77,13 +79,12 @@ class BatchSequence {
   // Batch of the current step, which is then advanced.
   std::span<const Index> next();
   Index step() const { return step_; }
-  Index epoch() const { return epoch_; }  // of the batch that next() gave last
+  Index epoch() const { return next_epoch_ - 1; }  // of the batch that next() gave last
   const Packer& packer() const { return packer_; }
 
  private:
   Packer packer_;
-  const BatchPlan* plan_ = nullptr;
-  Index step_ = 0, epoch_ = 0, in_epoch_ = 0;
+  Index step_ = 0, in_epoch_ = 0, next_epoch_ = 0;
 };
 
 }  // namespace attune

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "base/philox.h"
 #include "datasets/data_kinds.h"
 #include "datasets/resize.h"
 
@@ -17,7 +18,7 @@ namespace attune {
 // same for both labels: the lesion's share of the area, its centre (far enough from the borders for
 // either shape), and a background of smooth random fields and faint round distractors. There is no
 // noise by pixel, which resampling would smooth by different amounts along the two axes.
-// Pixels are made by + − × ÷ √ alone: f(data.seed, split, index), the same bits wherever IEEE
+// Pixels are made by + − × ÷ √ alone, no libm: f(data.seed, split, index).
 // holds.
 struct PhantomsOptions : DataOptions {
   Index n_train = 1024, n_val = 256, n_test = 512;
@@ -33,16 +34,25 @@ struct PhantomsOptions : DataOptions {
   std::unique_ptr<Dataset> open(const DataContext& context) const override;
 };
 
-// The drawn geometry of one phantom, in normalised coordinates, but for the image's size.
+// What is drawn of a phantom: its size in pixels, all else in normalised coordinates.
 struct Phantom {
-  Index id = 0, label = 0;      // label 0 round, 1 elongated
-  Index height = 0, width = 0;  // pixels
-  double u = 0, v = 0;          // centre of the lesion
-  double radius_u = 0, radius_v = 0;
+  Index id = 0, label = 0;  // label 0 round, 1 elongated
+  Index height = 0, width = 0;
+  double u = 0, v = 0;                // centre of the lesion
+  double radius_u = 0, radius_v = 0;  // its half axes
 };
-Phantom draw_phantom(const PhantomsOptions& options, std::uint64_t seed, Split split, Index i);
-// Gray values of a phantom, in 0 … 1; out [height, width].
-void paint_phantom(const PhantomsOptions& options, std::uint64_t seed, Split split, Index i,
-                   View<float> out);
+
+// Draws and paints phantoms; every call is a function of (options, seed, split, i).
+class PhantomPainter {
+ public:
+  PhantomPainter(const PhantomsOptions& options, std::uint64_t seed);
+  Phantom draw(Split split, Index i) const;
+  // Gray values, mostly within 0 … 1; out [height, width] of draw(split, i).
+  void paint(Split split, Index i, View<float> out) const;
+
+ private:
+  PhantomsOptions options_;
+  Stream geometry_, labels_;
+};
 
 }  // namespace attune
