@@ -30,5 +30,6 @@ function(attune_test room)
   foreach(used ${TEST_USES})
     target_link_libraries(test_${room} PRIVATE attune_${used})
   endforeach()
-  gtest_discover_tests(test_${room} TEST_PREFIX "${room}." DISCOVERY_TIMEOUT 60 PROPERTIES LABELS "${TEST_LABELS}")
+  gtest_discover_tests(test_${room} TEST_PREFIX "${room}." DISCOVERY_TIMEOUT 60
+    PROPERTIES LABELS "${TEST_LABELS}" ${ATTUNE_TEST_PROPERTIES})
 endfunction()

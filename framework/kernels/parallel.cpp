@@ -8,6 +8,10 @@
 #include <optional>
 #include <thread>
 
+#ifdef ATTUNE_TSAN
+#include <sanitizer/tsan_interface.h>
+#endif
+
 namespace attune::kernels {
 namespace {
 
@@ -26,6 +30,24 @@ class CurrentThreads {
 
  private:
   Threads* outer_;
+};
+
+// ThreadSanitizer cannot see how libtbb, which is not instrumented, hands work over and back. This
+// file is compiled without it in the tsan preset, and tells it the two edges of a loop: what the
+// caller wrote is seen by every block, what the blocks wrote is seen by the caller.
+struct Handover {
+#ifdef ATTUNE_TSAN
+  char to_blocks = 0, to_caller = 0;
+  void give() { __tsan_release(&to_blocks); }
+  void begin_block() { __tsan_acquire(&to_blocks); }
+  void end_block() { __tsan_release(&to_caller); }
+  void take_back() { __tsan_acquire(&to_caller); }
+#else
+  void give() {}
+  void begin_block() {}
+  void end_block() {}
+  void take_back() {}
+#endif
 };
 
 }  // namespace
@@ -56,23 +78,33 @@ Threads::Threads(int n) : count_(n) {
 Threads::~Threads() = default;
 
 void Threads::run_block(detail::BlockRef f) {
+  Handover handover;
+  handover.give();
   arena_->arena.execute([&] {
     const FlushSubnormals flush;
     const CurrentThreads current(this);
+    handover.begin_block();
     f(0);
+    handover.end_block();
   });
+  handover.take_back();
 }
 
 void Threads::split(const char* kernel, Index n_blocks, detail::BlockRef f) {
   auto entry = splits_.find(std::string_view(kernel));
   if (entry == splits_.end()) entry = splits_.emplace(kernel, 0).first;
   ++entry->second;
+  Handover handover;
+  handover.give();
   tbb::parallel_for(tbb::blocked_range<Index>(0, n_blocks),
-                    [f](const tbb::blocked_range<Index>& range) {
+                    [f, &handover](const tbb::blocked_range<Index>& range) {
                       const FlushSubnormals flush;
                       const CurrentThreads none(nullptr);
+                      handover.begin_block();
                       for (Index block = range.begin(); block < range.end(); ++block) f(block);
+                      handover.end_block();
                     });
+  handover.take_back();
 }
 
 void detail::parallel_for(const char* kernel, Index n_blocks, double cost, BlockRef f) {
