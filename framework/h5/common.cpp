@@ -1,0 +1,82 @@
+#include "h5/internal.h"
+
+namespace attune {
+namespace {
+
+herr_t keep_innermost(unsigned, const H5E_error2_t* entry, void* out) {
+  const std::string_view text = entry->desc != nullptr ? entry->desc : "";
+  // "unable to open file: name = 'x', errno = 28, error message = 'No space left on device', …"
+  constexpr std::string_view kKey = "error message = '";
+  const std::size_t at = text.find(kKey);
+  auto& message = *static_cast<std::string*>(out);
+  if (at == std::string_view::npos) {
+    message = text;
+  } else {
+    const std::string_view tail = text.substr(at + kKey.size());
+    message = tail.substr(0, tail.find('\''));
+  }
+  return 1;  // stops the walk at the first entry
+}
+
+}  // namespace
+
+void silence_h5() { H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr); }
+
+std::string last_h5_error() {
+  std::string message;
+  H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, keep_innermost, &message);
+  return message;
+}
+
+std::string h5_reason() {
+  const std::string message = last_h5_error();
+  return message.empty() ? "" : ": " + message;
+}
+
+hid_t native_type(H5Type type) {
+  switch (type) {
+    case H5Type::int8:
+      return H5T_NATIVE_INT8;
+    case H5Type::uint8:
+      return H5T_NATIVE_UINT8;
+    case H5Type::int32:
+      return H5T_NATIVE_INT32;
+    case H5Type::int64:
+      return H5T_NATIVE_INT64;
+    case H5Type::uint64:
+      return H5T_NATIVE_UINT64;
+    case H5Type::float32:
+      return H5T_NATIVE_FLOAT;
+    case H5Type::float64:
+      return H5T_NATIVE_DOUBLE;
+    default:
+      return H5I_INVALID_HID;
+  }
+}
+
+H5Handle text_type() {
+  H5Handle type(H5Tcopy(H5T_C_S1), H5Tclose);
+  H5Tset_size(type.id(), H5T_VARIABLE);
+  H5Tset_cset(type.id(), H5T_CSET_UTF8);
+  return type;
+}
+
+H5Handle space_of(const Dims& dims) {
+  if (dims.empty()) return {H5Screate(H5S_SCALAR), H5Sclose};
+  const std::vector<hsize_t> sizes(dims.begin(), dims.end());
+  return {H5Screate_simple(static_cast<int>(sizes.size()), sizes.data(), nullptr), H5Sclose};
+}
+
+std::string dims_text(const Dims& dims) {
+  std::string text = "[";
+  for (Index d : dims) text += (text.size() > 1 ? ", " : "") + std::to_string(d);
+  return text + "]";
+}
+
+Index H5Info::size() const {
+  Index n = 1;
+  for (Index d : dims) n *= d;
+  return n;
+}
+
+}  // namespace attune

@@ -1,0 +1,38 @@
+#pragma once
+
+#include <hdf5.h>
+
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "h5/h5.h"
+
+// What the files of this room share; nobody else includes it.
+
+namespace attune {
+
+// The attachments of dimension scales, by absolute path, in the order in which they were asked for.
+struct H5Scales {
+  struct Attachment {
+    std::string dataset, scale;
+    int axis;
+  };
+  std::vector<Attachment> attachments;
+};
+
+hid_t native_type(H5Type type);  // in memory, of an element type
+
+// Turns HDF5's messages off for the calling thread.
+void silence_h5();
+// The innermost message of the last failure, such as "No space left on device"; empty when there is
+// none.
+std::string last_h5_error();
+// ": No space left on device", or nothing.
+std::string h5_reason();
+
+H5Handle text_type();                     // UTF-8 of variable length
+H5Handle space_of(const Dims& dims);      // simple, or scalar
+std::string dims_text(const Dims& dims);  // "[3, 64]"
+
+}  // namespace attune
