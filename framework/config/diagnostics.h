@@ -17,6 +17,7 @@ struct Source {
   std::string folder;              // absolute; what relative paths in it are relative to
   std::vector<std::string> lines;  // of a command line: its arguments
   int order = 0;                   // messages come in this order; the command line is last
+  int layer = 0;                   // of the composition; a later one wins
 };
 
 // Where a value was written. Line and column count from 1, the column in code points; line 0 is the
@@ -26,8 +27,9 @@ struct Origin {
   std::shared_ptr<const Source> source;
   int line = 0;
   int column = 0;
-  int layer = 0;  // of the composition: a later layer wins
 
+  // The source as a whole.
+  static Origin of(std::shared_ptr<const Source> source) { return {std::move(source), 0, 0}; }
   bool is_default() const { return source == nullptr; }
   bool on_command_line() const { return source && source->kind == Source::Kind::command_line; }
   std::string text() const;  // "configs/model/tiny.yaml:3:3", "command line", "default"

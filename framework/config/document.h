@@ -58,8 +58,9 @@ struct LoadOptions {
 // A study's YAML, composed: its groups, its body, the command line, in layers, later wins.
 // Interpolations and `???` are resolved when it is bound.
 struct Document {
-  Node root;            // a map without `defaults`
-  bool usable = false;  // false: the file could not be read or parsed, and the diagnostics say why
+  Node root;             // a map without `defaults`
+  bool usable = false;   // false: the file could not be read or parsed, and the diagnostics say why
+  bool complete = true;  // false: a group is missing, so that what seems unset may be set there
 
   // The value at a dotted key, or null.
   const Node* find(std::string_view dotted) const;

@@ -46,6 +46,8 @@ class KeyIndex {
   std::string unknown(std::string_view dotted) const;
 
  private:
+  // The one key whose last part is `name`, wherever it lives: optim.lr for train.lr.
+  const KeyInfo* namesake(std::string_view name) const;
   void add(const FieldList& list, const std::string& prefix, const std::string& kind);
   void add(KeyInfo info);
 
