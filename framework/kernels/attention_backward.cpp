@@ -1,0 +1,185 @@
+#include "kernels/attention.h"
+
+#include <limits>
+#include <optional>
+
+#include "kernels/attention_tile.h"
+#include "kernels/math.h"
+#include "kernels/parallel.h"
+#include "kernels/philox_simd.h"
+
+namespace attune::kernels {
+namespace {
+
+constexpr Index kKeyTile = 64;  // two tiles, of scores and of their gradients, stay in L1
+
+// One head of one sequence; q, dy, y, dq [n_q, d], k, v, dk, dv [n_k, d].
+template <class Real>
+struct Head {
+  Rows<const Real> dy, q, k, v, y;
+  Rows<Real> dq, dk, dv;
+  const Real* lse;  // one every lse_stride
+  Index lse_stride;
+  std::uint32_t head, example;
+};
+
+// What the elementwise step knows of the block's queries, lanes of each.
+template <class Real>
+struct Queries {
+  alignas(64) Real lse[kBlock], delta[kBlock];  // base 2; scale · dy · y
+};
+
+// scores (base 2) → P, or r M P; products scale · r · dy · v → scale · dS, with r = 1 / (1 − p̂).
+// Hidden places become 0.
+template <bool kDropout, class Real>
+void differentiate(const Tile& tile, const AttentionOptions& options, const Head<Real>& head,
+                   Index group, Index first_key, const Queries<Real>& queries, Real* scores,
+                   Real* products) {
+  using V = Vec<Real>;
+  const DropoutOptions dropout{options.dropout, options.stream_key, options.step};
+  const std::uint32_t threshold = kDropout ? dropout.threshold() : 0;
+  const V keep_scale = static_cast<Real>(dropout.keep_scale());
+  for (Index j = 0; j < tile.n_keys; ++j) {
+    std::optional<DropoutDraws> draws;
+    if constexpr (kDropout) {
+      draws.emplace(options.stream_key, head.head, static_cast<std::uint32_t>(first_key + j),
+                    head.example, options.step, group);
+    }
+    for (Index i = tile.first_seer(j); i < tile.n_queries; i += kLanes<Real>) {
+      Real* const s = scores + j * kBlock + i;
+      Real* const d = products + j * kBlock + i;
+      V p = exp2(load(s) - load(queries.lse + i)), dp = load(d), dropped = p;
+      if constexpr (kDropout) {
+        const Mask<Real> kept =
+            draws->template kept<Real>(static_cast<int>(i / kLanes<Real>), threshold);
+        dropped = select(kept, p * keep_scale, V(Real(0)));
+        dp = select(kept, dp, V(Real(0)));
+      }
+      V ds = p * (dp - load(queries.delta + i));
+      if (j > i + tile.diagonal) {
+        const Mask<Real> hidden{lane_numbers<Real>() <
+                                static_cast<typename V::Int>(j - tile.diagonal - i)};
+        dropped = select(hidden, V(Real(0)), dropped);
+        ds = select(hidden, V(Real(0)), ds);
+      }
+      store(s, dropped);
+      store(d, ds);
+    }
+  }
+}
+
+template <class Real>
+void differentiate_head(const AttentionOptions& options, const Head<Real>& head) {
+  using V = Vec<Real>;
+  constexpr double kLog2e = 1.4426950408889634074;
+  constexpr Real kInfinity = std::numeric_limits<Real>::infinity();
+  const double keep_scale =
+      DropoutOptions{options.dropout, options.stream_key, options.step}.keep_scale();
+
+  Scratch scratch;
+  Real* const queries = scratch.allocate<Real>(options.d_k * kBlock);
+  Real* const gradients = scratch.allocate<Real>(options.d_v * kBlock);
+  Real* const outputs = scratch.allocate<Real>(options.d_v * kBlock);
+  Real* const scores = scratch.allocate<Real>(kKeyTile * kBlock);
+  Real* const products = scratch.allocate<Real>(kKeyTile * kBlock);
+  Queries<Real> lanes;
+
+  for (Index first = 0; first < head.q.n; first += kBlock) {
+    const Index n = std::min(kBlock, head.q.n - first);
+    const Index n_keys =
+        options.pattern == Pattern::full ? head.k.n : std::min(head.k.n, first + n);
+    const Rows<const Real> q = part(head.q, first, n), dy = part(head.dy, first, n);
+    transpose_block(q, static_cast<Real>(options.scale * kLog2e), queries);
+    transpose_block(dy, static_cast<Real>(options.scale * keep_scale), gradients);
+    transpose_block(part(head.y, first, n), static_cast<Real>(1 / keep_scale), outputs);
+    for (Index i = 0; i < kBlock; ++i) {
+      const Real lse = i < n ? head.lse[(first + i) * head.lse_stride] : Real(0);
+      // −inf: a query without keys, or all of whose scores are −inf; exp2(−inf − 0) is 0 where −inf
+      // − −inf is NaN.
+      lanes.lse[i] = lse == -kInfinity ? Real(0) : lse * static_cast<Real>(kLog2e);
+    }
+    for (Index i = 0; i < n; i += kLanes<Real>) {
+      V delta(Real(0));
+      for (Index c = 0; c < options.d_v; ++c) {
+        delta = fma(load(gradients + c * kBlock + i), load(outputs + c * kBlock + i), delta);
+      }
+      store(lanes.delta + i, delta);
+    }
+    for (Index j = 0; j < n_keys; j += kKeyTile) {
+      const Tile tile(options.pattern, first, n, j, std::min(kKeyTile, n_keys - j));
+      const Rows<const Real> k = part(head.k, j, tile.n_keys);
+      tile_scores(tile, k, queries, scores);
+      tile_scores(tile, part(head.v, j, tile.n_keys), gradients, products);
+      if (options.dropout > 0) {
+        differentiate<true>(tile, options, head, first / kBlock, j, lanes, scores, products);
+      } else {
+        differentiate<false>(tile, options, head, first / kBlock, j, lanes, scores, products);
+      }
+      tile_by_keys(tile, scores, dy, part(head.dv, j, tile.n_keys));
+      tile_by_keys(tile, products, q, part(head.dk, j, tile.n_keys));
+      tile_by_queries(tile, products, k, true, part(head.dq, first, n));
+    }
+  }
+}
+
+template <class Real>
+void check_gradient(const char* name, Rows<const Real> gradient, Rows<const Real> of) {
+  ATTUNE_CHECK(
+      gradient.n == of.n && gradient.width == of.width && gradient.stride >= of.width, ShapeError,
+      "[attention_backward] {} is [{}, {}] (row stride {}), what it belongs to is [{}, {}]", name,
+      gradient.n, gradient.width, gradient.stride, of.n, of.width);
+}
+
+}  // namespace
+
+template <class Real>
+void attention_backward(const AttentionOptions& o, const AttentionRows& rows, Rows<const Real> dy,
+                        Rows<const Real> q, Rows<const Real> k, Rows<const Real> v,
+                        Rows<const Real> y, View<const Real> lse, Rows<Real> dq, Rows<Real> dk,
+                        Rows<Real> dv) {
+  check_attention<Real>(o, rows, q, k, v, y, lse);
+  check_gradient<Real>("dy", dy, y);
+  check_gradient<Real>("dq", dq, q);
+  check_gradient<Real>("dk", dk, k);
+  check_gradient<Real>("dv", dv, v);
+  const Index n_examples = rows.q_offsets.size() - 1, group = o.n_heads / o.n_kv_heads;
+  double scores = 0;
+  for (Index e = 0; e < n_examples; ++e) {
+    scores += static_cast<double>(rows.q_offsets[e + 1] - rows.q_offsets[e]) *
+              static_cast<double>(rows.k_offsets[e + 1] - rows.k_offsets[e]);
+  }
+  const double cost =
+      static_cast<double>(o.n_heads) * scores * (0.5 + 0.05 * static_cast<double>(o.d_k + o.d_v));
+  // A task is a sequence with one head of keys: it alone writes these rows of dk and dv.
+  parallel_for("attention_backward", n_examples * o.n_kv_heads, cost, [&](Index task) {
+    const Index e = task / o.n_kv_heads, g = task % o.n_kv_heads;
+    const Index row = rows.q_offsets[e], n = rows.q_offsets[e + 1] - row;
+    const Index key = rows.k_offsets[e], n_keys = rows.k_offsets[e + 1] - key;
+    for (Index h = g * group; h < (g + 1) * group; ++h) {
+      differentiate_head<Real>(
+          o, {.dy = part(dy.slice(h * o.d_v, o.d_v), row, n),
+              .q = part(q.slice(h * o.d_k, o.d_k), row, n),
+              .k = part(k.slice(g * o.d_k, o.d_k), key, n_keys),
+              .v = part(v.slice(g * o.d_v, o.d_v), key, n_keys),
+              .y = part(y.slice(h * o.d_v, o.d_v), row, n),
+              .dq = part(dq.slice(h * o.d_k, o.d_k), row, n),
+              .dk = part(dk.slice(g * o.d_k, o.d_k), key, n_keys),
+              .dv = part(dv.slice(g * o.d_v, o.d_v), key, n_keys),
+              .lse = lse.data() + row * o.n_heads + h,
+              .lse_stride = o.n_heads,
+              .head = static_cast<std::uint32_t>(h),
+              .example = rows.example ? static_cast<std::uint32_t>(rows.example[e]) : 0});
+    }
+  });
+}
+
+template void attention_backward(const AttentionOptions&, const AttentionRows&, Rows<const float>,
+                                 Rows<const float>, Rows<const float>, Rows<const float>,
+                                 Rows<const float>, View<const float>, Rows<float>, Rows<float>,
+                                 Rows<float>);
+template void attention_backward(const AttentionOptions&, const AttentionRows&, Rows<const double>,
+                                 Rows<const double>, Rows<const double>, Rows<const double>,
+                                 Rows<const double>, View<const double>, Rows<double>, Rows<double>,
+                                 Rows<double>);
+
+}  // namespace attune::kernels

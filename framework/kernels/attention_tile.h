@@ -1,0 +1,160 @@
+#pragma once
+
+#include <algorithm>
+
+#include "kernels/attention.h"
+#include "kernels/dropout.h"
+#include "kernels/micro_kernel.h"
+#include "kernels/philox_simd.h"
+#include "kernels/simd.h"
+#include "tensor/arena.h"
+
+// What attention's forward and backward share. The score matrix is visited in tiles of kBlock
+// queries by some keys, held transposed, [keys][kBlock]: lanes are queries, so that the softmax
+// needs no horizontal sum. Nothing here allocates.
+namespace attune::kernels {
+
+// Queries of a tile. As many as a group of DropoutDraws, whatever the width of a vector.
+inline constexpr Index kBlock = 64;
+// The triangle of a causal tile is visited in strips of 16 by 16, the widest vector.
+inline constexpr Index kStrip = 16;
+
+static_assert(kBlock == DropoutDraws::kColumns);
+
+// Throws what attention() promises when operands don't fit; what is checked once is not checked by
+// the kernels.
+template <class Real>
+void check_attention(const AttentionOptions& options, const AttentionRows& rows, Rows<const Real> q,
+                     Rows<const Real> k, Rows<const Real> v, Rows<const Real> y,
+                     View<const Real> lse);
+
+// The part of the score matrix that is being worked on. Local query i sees local key j iff j ≤ i +
+// diagonal; where all is visible diagonal = n_keys. In a causal tile it is a multiple of kBlock,
+// since tiles begin at multiples.
+struct Tile {
+  Index n_queries, n_keys, diagonal;
+
+  Tile(Pattern pattern, Index first_query, Index n_queries_, Index first_key, Index n_keys_)
+      : n_queries(n_queries_),
+        n_keys(n_keys_),
+        diagonal(pattern == Pattern::full ? n_keys_ : std::min(n_keys_, first_query - first_key)) {}
+
+  // Vectors of queries, the last one padded.
+  template <class Real>
+  Index vectors() const {
+    return (n_queries + kLanes<Real> - 1) / kLanes<Real>;
+  }
+  // Keys that any query of the strip around query i sees: those that are computed for it.
+  Index reach(Index i) const { return std::min(n_keys, diagonal + (i / kStrip + 1) * kStrip); }
+  // First query of the strip of queries that see key j.
+  Index first_seer(Index j) const { return j < diagonal ? 0 : (j - diagonal) / kStrip * kStrip; }
+  // Keys that query i sees.
+  Index seen(Index i) const { return std::min(n_keys, diagonal + i + 1); }
+};
+
+// rows [n ≤ kBlock][width] as [width][kBlock] times `factor`; lanes from n up to a whole vector are
+// 0.
+template <class Real>
+void transpose_block(Rows<const Real> rows, Real factor, Real* out) {
+  constexpr Index kN = kLanes<Real>;
+  for (Index i = 0; i < rows.n; i += kN) {
+    for (Index c = 0; c < rows.width; c += kN) {
+      const Index columns = std::min(kN, rows.width - c);
+      Vec<Real> square[kLanes<Real>];
+#pragma GCC unroll 16
+      for (Index r = 0; r < kN; ++r) {
+        square[r] = i + r < rows.n ? load_n(rows.row(i + r) + c, columns) : Vec<Real>(Real(0));
+      }
+      transpose(square);
+#pragma GCC unroll 16
+      for (Index r = 0; r < kN; ++r) {
+        if (r < columns) store(out + (c + r) * kBlock + i, square[r] * Vec<Real>(factor));
+      }
+    }
+  }
+}
+
+template <class Real>
+bool all_finite(Rows<const Real> rows) {
+  Vec<Real> zero(Real(0));
+  for (Index i = 0; i < rows.n; ++i) {
+    for (Index c = 0; c < rows.width; c += kLanes<Real>) {
+      zero = fma(load_n(rows.row(i) + c, std::min<Index>(kLanes<Real>, rows.width - c)),
+                 Vec<Real>(Real(0)), zero);
+    }
+  }
+  return sum(zero) == Real(0);
+}
+
+// rows from `first`, `n` of them.
+template <class T>
+Rows<T> part(Rows<T> rows, Index first, Index n) {
+  return {rows.row(first), n, rows.width, rows.stride};
+}
+
+// scores[j][i] = keys_j · queries_i for the visible part of the tile, in whole vectors and strips.
+//   keys [n_keys][width], queries [width][kBlock], scores [n_keys][kBlock]
+template <class Real>
+void tile_scores(const Tile& tile, Rows<const Real> keys, const Real* queries, Real* scores) {
+  const Index columns = tile.vectors<Real>() * kLanes<Real>;
+  const auto zeros = operand(static_cast<const Real*>(nullptr), Fixed<0>{});
+  const auto run = [&](Index j, Index n, Index i) {
+    multiply<Real>(n, columns - i, keys.width, operand(keys.row(j), keys.stride),
+                   operand(queries + i, Fixed<kBlock>{}), zeros,
+                   operand(scores + j * kBlock + i, Fixed<kBlock>{}));
+  };
+  run(0, tile.diagonal, 0);
+  for (Index j = tile.diagonal; j < tile.n_keys; j += kStrip) {
+    const Index i = tile.first_seer(j);
+    if (i < columns) run(j, std::min(kStrip, tile.n_keys - j), i);
+  }
+}
+
+// out_i (= or +=) Σ_j weights[j][i] rows_j over the keys j that query i sees; other weights of a
+// strip must be 0. Where the triangle of a strip holds a NaN or an infinity, 0 · NaN is avoided by
+// going row by row: the same chain, shorter.
+template <class Real>
+void tile_by_queries(const Tile& tile, const Real* weights, Rows<const Real> rows, bool add,
+                     Rows<Real> out) {
+  const auto run = [&](Index i, Index n, Index n_keys) {
+    const auto to = operand(out.row(i), out.stride);
+    multiply<Real>(n, out.width, n_keys, operand(weights + i, Fixed<1>{}, Fixed<kBlock>{}),
+                   operand(rows.data, rows.stride),
+                   operand(add ? static_cast<const Real*>(to.data) : nullptr, out.stride), to);
+  };
+  if (tile.diagonal == tile.n_keys) return run(0, tile.n_queries, tile.n_keys);
+  for (Index i = 0; i < tile.n_queries; i += kStrip) {
+    const Index n = std::min(kStrip, tile.n_queries - i), reach = tile.reach(i),
+                triangle = tile.seen(i);
+    if (all_finite(part(rows, triangle, reach - triangle))) {
+      run(i, n, reach);
+    } else {
+      for (Index r = i; r < i + n; ++r) run(r, 1, tile.seen(r));
+    }
+  }
+}
+
+// out_j += Σ_i weights[j][i] rows_i over the queries i that see key j; the same care for NaN.
+template <class Real>
+void tile_by_keys(const Tile& tile, const Real* weights, Rows<const Real> rows, Rows<Real> out) {
+  const auto run = [&](Index j, Index n, Index i) {
+    const auto to = operand(out.row(j), out.stride);
+    multiply<Real>(n, out.width, tile.n_queries - i,
+                   operand(weights + j * kBlock + i, Fixed<kBlock>{}),
+                   operand(rows.row(i), rows.stride),
+                   operand(static_cast<const Real*>(to.data), out.stride), to);
+  };
+  run(0, tile.diagonal, 0);
+  for (Index j = tile.diagonal; j < tile.n_keys; j += kStrip) {
+    const Index n = std::min(kStrip, tile.n_keys - j), i = tile.first_seer(j);
+    if (i >= tile.n_queries) break;
+    if (all_finite(part(rows, i, std::min(kStrip, tile.n_queries - i)))) {
+      run(j, n, i);
+    } else {
+      for (Index r = j; r < j + n && r - tile.diagonal < tile.n_queries; ++r)
+        run(r, 1, r - tile.diagonal);
+    }
+  }
+}
+
+}  // namespace attune::kernels
