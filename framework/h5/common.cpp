@@ -73,6 +73,13 @@ std::string dims_text(const Dims& dims) {
   return text + "]";
 }
 
+const char* name_of(H5Type type) {
+  constexpr const char* kNames[] = {"int8",    "uint8", "int16",       "uint16",  "int32",
+                                    "uint32",  "int64", "uint64",      "float16", "float32",
+                                    "float64", "text",  "another type"};
+  return kNames[static_cast<int>(type)];
+}
+
 Index H5Info::size() const {
   Index n = 1;
   for (Index d : dims) n *= d;

@@ -32,8 +32,8 @@ H5Handle create_file(const std::string& path, const H5Handle& access) {
   silence_h5();
   H5Pset_fclose_degree(
       access.id(), H5F_CLOSE_STRONG);  // close() leaves nothing open that could still be written
-  H5Handle file(H5Fcreate(path.c_str(), H5F_ACC_TRUNC, creation_list().id(), access.id()),
-                H5Fclose);
+  const H5Handle creation = creation_list();
+  H5Handle file(H5Fcreate(path.c_str(), H5F_ACC_TRUNC, creation.id(), access.id()), H5Fclose);
   ATTUNE_CHECK(file, StorageError, "{}: cannot be created{}", path, h5_reason());
   return file;
 }

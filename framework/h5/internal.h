@@ -28,7 +28,8 @@ void silence_h5();
 // The innermost message of the last failure, such as "No space left on device"; empty when there is
 // none.
 std::string last_h5_error();
-// ": No space left on device", or nothing.
+// ": No space left on device", or nothing. Any call of HDF5 forgets it, so ask before a handle
+// closes.
 std::string h5_reason();
 
 H5Handle text_type();                     // UTF-8 of variable length

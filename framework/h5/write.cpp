@@ -23,7 +23,8 @@ Dims default_chunk(const Dims& dims, std::size_t element_bytes) {
   return chunk;
 }
 
-H5Handle dataset_list(const Dims& dims, const H5Layout& layout, std::size_t element_bytes) {
+H5Handle dataset_list(const Dims& dims, const H5Layout& layout, std::size_t element_bytes,
+                      bool checksum) {
   H5Handle list(H5Pcreate(H5P_DATASET_CREATE), H5Pclose);
   H5Pset_obj_track_times(list.id(), false);
   if (dims.empty()) return list;
@@ -34,7 +35,7 @@ H5Handle dataset_list(const Dims& dims, const H5Layout& layout, std::size_t elem
     H5Pset_shuffle(list.id());
     H5Pset_deflate(list.id(), kGzipLevel);
   }
-  H5Pset_fletcher32(list.id());
+  if (checksum) H5Pset_fletcher32(list.id());
   return list;
 }
 
@@ -53,7 +54,9 @@ H5Handle dataset_space(const Dims& dims, bool unlimited) {
 H5Handle create_dataset(hid_t group, std::string_view name, hid_t type, const Dims& dims,
                         const H5Layout& layout, const std::string& where) {
   const H5Handle space = dataset_space(dims, layout.unlimited);
-  const H5Handle list = dataset_list(dims, layout, H5Tget_size(type));
+  // HDF5 has no checksum for text of variable length, whose chunks hold references into a heap.
+  const bool is_text = H5Tget_class(type) == H5T_STRING;
+  const H5Handle list = dataset_list(dims, layout, H5Tget_size(type), !is_text);
   H5Handle dataset(H5Dcreate2(group, std::string(name).c_str(), type, space.id(), H5P_DEFAULT,
                               list.id(), H5P_DEFAULT),
                    H5Dclose);
@@ -155,7 +158,7 @@ void H5Group::write_texts(std::string_view name, const std::vector<std::string>&
   const std::vector<const char*> pointers = pointers_to(texts, at(name));
   const H5Handle type = text_type();
   H5Layout plain = layout;
-  plain.compress = false;  // the chunk holds references into the heap, which gzip cannot shrink
+  plain.compress = false;
   const Dims dims = {static_cast<Index>(texts.size())};
   const H5Handle dataset = create_dataset(handle_.id(), name, type.id(), dims, plain, at(name));
   write_all(dataset.id(), type.id(), pointers.data(), dims, at(name));
@@ -226,7 +229,7 @@ void H5Group::make_scale(std::string_view name) {
 
 void H5Group::make_size(std::string_view name, Index size) {
   const H5Handle space = dataset_space({size}, false);
-  const H5Handle list = dataset_list({size}, {}, 1);
+  const H5Handle list = dataset_list({size}, {}, 1, true);
   const H5Handle dataset(H5Dcreate2(handle_.id(), std::string(name).c_str(), H5T_STD_U8LE,
                                     space.id(), H5P_DEFAULT, list.id(), H5P_DEFAULT),
                          H5Dclose);
