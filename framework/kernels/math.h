@@ -182,7 +182,9 @@ inline Vec<Real> sine(Vec<Real> x) {
   const V y = select(Mask<Real>{(quadrant & 1) != 0}, c, s);
   const auto sign = (quadrant & 2) << (8 * sizeof(Real) - 2);
   const V nan = std::numeric_limits<Real>::quiet_NaN();
-  return select(magnitude(x) <= V(C::kTrigonometricEnd), from_bits<Real>(bits_of(y) ^ sign), nan);
+  V signed_y = from_bits<Real>(bits_of(y) ^ sign);
+  if constexpr (kPhase == 0) signed_y = select(x == V(0), x, signed_y);  // sin(−0) = −0
+  return select(magnitude(x) <= V(C::kTrigonometricEnd), signed_y, nan);
 }
 
 }  // namespace detail
