@@ -3,6 +3,7 @@
 #include <openssl/evp.h>
 
 #include <array>
+#include <boost/crc.hpp>
 #include <cstring>
 
 #include "base/error.h"
@@ -51,6 +52,12 @@ std::uint64_t hash64(std::string_view text) {
   std::uint64_t h = 0;
   for (int i = 7; i >= 0; --i) h = h << 8 | digest[static_cast<std::size_t>(i)];
   return h;
+}
+
+std::uint32_t crc32c(std::string_view bytes) {
+  boost::crc_optimal<32, 0x1EDC6F41, 0xFFFFFFFF, 0xFFFFFFFF, true, true> crc;
+  crc.process_bytes(bytes.data(), bytes.size());
+  return crc.checksum();
 }
 
 }  // namespace attune

@@ -26,4 +26,7 @@ std::string sha256(std::string_view bytes);
 // The first eight bytes of SHA-256, little-endian: a hash that never changes, used to key random streams.
 std::uint64_t hash64(std::string_view text);
 
+// CRC-32C (Castagnoli), as in iSCSI and ext4: of "123456789" it is e3069283.
+std::uint32_t crc32c(std::string_view bytes);
+
 }  // namespace attune
