@@ -11,7 +11,7 @@
 namespace attune {
 namespace {
 
-bool is_open(const Node& node) { return node.is_scalar() && !node.quoted && node.text == "???"; }
+bool is_open(const Node& node) { return node.is_scalar() && node.text == "???"; }
 
 int layer_of(const Origin& at) { return at.source ? at.source->layer : -1; }
 
@@ -32,7 +32,7 @@ class Binder {
   Binding bind() {
     bind_list(root_, &document_.root, "", nullptr);
     root_.commit();
-    check_rules(root_, "");
+    if (document_.complete) check_rules(root_, "");
     Binding binding;
     for (ConfigLeaf& leaf : leaves(root_)) {
       const Node::Entry* entry = entry_at(leaf.key);
@@ -94,6 +94,7 @@ class Binder {
 
   void report_missing(const std::string& key, const Node::Entry* owner, const std::string& wanted) {
     refused_.insert(key);
+    if (!document_.complete) return;
     const Origin at = owner ? owner->at : Origin::of(document_.root.at.source);
     diagnostics_.error({.at = at, .message = fmt::format("{} must be set: {}", key, wanted)});
   }
@@ -110,6 +111,9 @@ class Binder {
              fmt::format("{} must be set: write {}=VALUE on the command line", key, key));
       return;
     }
+    if (entry->value.is_map() && entry->at.on_command_line()) {
+      return report_unknown_under(key, entry->value);
+    }
     const auto value = resolver_.resolve(entry->value);
     if (!value) {
       refused_.insert(key);
@@ -119,6 +123,17 @@ class Binder {
     if (wrong.empty()) return;
     const bool says_value = !value->is_map() && !value->shown().empty();
     refuse(key, *entry, fmt::format("{}{} {}", key, says_value ? "=" + value->shown() : "", wrong));
+  }
+
+  // A value that the command line writes as a group: model.patch.size=3.
+  void report_unknown_under(const std::string& key, const Node& map) {
+    const auto infos = index_.find(key);
+    refused_.insert(key);
+    for (const Node::Entry& inner : map.entries) {
+      diagnostics_.error({.at = inner.at,
+                          .message = fmt::format("unknown key '{}.{}'; {} is a value ({})", key,
+                                                 inner.key, key, infos.front()->summary())});
+    }
   }
 
   void bind_group(const FieldGroup& group, const Node::Entry* entry, const std::string& prefix,
@@ -182,15 +197,24 @@ class Binder {
     names.erase(std::unique(names.begin(), names.end()), names.end());
     const bool is_variant = !names.empty() && names.front() == "kind";
     const std::string value = entry.value.shown();
-    const std::string form = is_variant && entry.value.is_scalar()
-                                 ? fmt::format("kind: {}", value)
-                                 : fmt::format("{}: …", names.empty() ? "key" : names.front());
-    refuse(key, entry,
-           fmt::format("{0}={1} is no map of keys; write {0}: {{{2}}}", key, value, form));
+    const std::string first = names.empty() ? "key" : names.front();
+    const std::string inner = is_variant && entry.value.is_scalar() ? value : "…";
+    const std::string form = entry.at.on_command_line()
+                                 ? fmt::format("{}.{}={}", key, first, inner)
+                                 : fmt::format("{}: {{{}: {}}}", key, first, inner);
+    refuse(key, entry, fmt::format("{}={} is no map of keys; write {}", key, value, form));
   }
 
   // A key that no field in force has.
   void report_unknown(const std::string& key, const Node::Entry& entry, const Node* map) {
+    const auto dot = entry.key.find('.');
+    if (dot != std::string::npos) {
+      return refuse(
+          key, entry,
+          fmt::format("'{}' is written with a dot; in a file keys are nested: {}: {{{}: {}}}",
+                      entry.key, entry.key.substr(0, dot), entry.key.substr(dot + 1),
+                      entry.value.shown()));
+    }
     const auto infos = index_.find(key);
     if (!infos.empty()) return report_other_kind(key, entry, map, infos);
     if (entry.at.on_command_line() && entry.value.is_map()) {
@@ -200,20 +224,15 @@ class Binder {
     }
     refused_.insert(key);
     Diagnostic error{.at = entry.at, .message = index_.unknown(key), .label = "not a key"};
-    if (const auto dot = entry.key.find('.');
-        dot != std::string::npos && !entry.at.on_command_line()) {
-      error.message = fmt::format(
-          "'{}' is written with a dot; in a file keys are nested: {}: {{{}: {}}}", entry.key,
-          entry.key.substr(0, dot), entry.key.substr(dot + 1), entry.value.shown());
-    } else if (!index_.did_you_mean(key)) {
+    if (!index_.did_you_mean(key)) {
       const auto last = key.rfind('.');
       const std::string group = last == std::string::npos ? "" : key.substr(0, last);
       std::set<std::string> names;
       for (const KeyInfo* child : index_.children(group))
         names.insert(child->key.substr(group.empty() ? 0 : last + 1));
-      const std::vector<std::string> sorted(names.begin(), names.end());
       const std::string what = group.empty() ? "the keys are: " : group + " has: ";
-      if (!sorted.empty()) error.hints.push_back(wrap(what + join(sorted), 98, 4));
+      if (!names.empty())
+        error.hints.push_back(wrap(what + join({names.begin(), names.end()}), 98, 4));
     }
     diagnostics_.error(std::move(error));
   }

@@ -114,6 +114,8 @@ class Composer {
         merge(document.root, *body, "", diagnostics_);
       } else if (auto group = load_group(choice, layer)) {
         merge(document.root, nested(choice.group, std::move(*group), choice.at), "", diagnostics_);
+      } else {
+        lost_layer_ = true;
       }
     }
     // A kind drops keys of the layers before it, not of its own.
@@ -124,6 +126,7 @@ class Composer {
       merge(document.root, nested(o.key, std::move(o.value), at), "", diagnostics_);
     }
     document.usable = true;
+    document.complete = !lost_layer_;
     return document;
   }
 
@@ -193,6 +196,7 @@ class Composer {
   std::vector<Choice> take_defaults(Node& body, const std::shared_ptr<Source>& source) {
     std::vector<Choice> choices;
     const auto refuse = [&](const Origin& at, std::string message) {
+      lost_layer_ = true;
       diagnostics_.error({.at = at, .message = std::move(message)});
     };
     bool has_self = false;
@@ -246,6 +250,7 @@ class Composer {
       if (!picks) {
         others.push_back(std::move(o));
       } else if (!is_group_name(o.value.text)) {
+        lost_layer_ = true;
         diagnostics_.error(
             {.at = o.value.at,
              .message = fmt::format("{}={} names no group file", o.key, o.value.text)});
@@ -300,6 +305,7 @@ class Composer {
   fs::path cwd_, main_;
   std::vector<fs::path> folders_;  // where groups are looked for, nearest first
   int next_layer_ = 0;
+  bool lost_layer_ = false;  // a line of defaults or a group file could not be used
 };
 
 }  // namespace

@@ -12,6 +12,15 @@ constexpr std::size_t kShownErrors = 100;
 constexpr std::size_t kShownColumns = 100;  // of a source line
 constexpr std::size_t kShownBefore = 60;    // columns of it left of the caret
 
+// Nothing of a config reaches a terminal as a command to it.
+std::string printable(std::string text) {
+  for (char& c : text) {
+    if (c == '\t') c = ' ';
+    if ((static_cast<unsigned char>(c) < 0x20 && c != '\n') || c == 0x7F) c = '?';
+  }
+  return text;
+}
+
 // Byte offset of the code point in column `column` (from 1), or the end of the line.
 std::size_t byte_of_column(std::string_view line, std::size_t column) {
   std::size_t at = 0;
@@ -21,7 +30,7 @@ std::size_t byte_of_column(std::string_view line, std::size_t column) {
 
 // The source line with a caret under its column; a long line is cut around the caret.
 std::string excerpt(std::string line, const Origin& caret, const std::string& label) {
-  std::replace(line.begin(), line.end(), '\t', ' ');
+  line = printable(std::move(line));
   const auto column = static_cast<std::size_t>(std::max(caret.column, 1));
   std::size_t mark = byte_of_column(line, column);
   if (display_width(line) > kShownColumns) {
@@ -39,8 +48,8 @@ std::string excerpt(std::string line, const Origin& caret, const std::string& la
 }
 
 std::string placed(const Origin& at, std::string_view level, const std::string& message) {
-  if (at.is_default()) return fmt::format("{}: {}\n", level, message);
-  return fmt::format("{}: {}: {}\n", at.text(), level, message);
+  if (at.is_default()) return fmt::format("{}: {}\n", level, printable(message));
+  return fmt::format("{}: {}: {}\n", printable(at.text()), level, printable(message));
 }
 
 }  // namespace
@@ -61,7 +70,7 @@ std::string Diagnostic::text(std::string_view level) const {
                    label);
   }
   for (const Remark& note : notes) out += "  " + placed(note.at, "note", note.message);
-  for (const std::string& hint : hints) out += "  " + hint + "\n";
+  for (const std::string& hint : hints) out += "  " + printable(hint) + "\n";
   return out;
 }
 

@@ -18,6 +18,11 @@ bool is_key(std::string_view text) {
   });
 }
 
+// The value as written, in quotes of some kind.
+std::string quoted(const Node& node) {
+  return node.quoted ? node.shown() : fmt::format("'{}'", node.shown());
+}
+
 }  // namespace
 
 void Resolver::refuse(const Node& node, std::string message) {
@@ -54,8 +59,8 @@ std::optional<Node> Resolver::resolve_text(const Node& node) {
     const std::size_t close = text.find('}', dollar);
     const std::string_view key = text.substr(dollar + 2, std::min(close, text.size()) - dollar - 2);
     if (close == std::string_view::npos || !is_key(key)) {
-      refuse(node, fmt::format("'{}' is no reference to a key; write one as in ${{model.d_model}}",
-                               node.shown()));
+      refuse(node, fmt::format("{} is no reference to a key; write one as in ${{model.d_model}}",
+                               quoted(node)));
       return std::nullopt;
     }
     auto value = look_up(key, node);
@@ -66,13 +71,13 @@ std::optional<Node> Resolver::resolve_text(const Node& node) {
       return value;
     }
     if (value->kind == Node::Kind::list) {
-      refuse(node, fmt::format("'{}': {} is a list, which cannot stand inside a text", node.shown(),
-                               key));
+      refuse(node,
+             fmt::format("{}: {} is a list, which cannot stand inside a text", quoted(node), key));
       return std::nullopt;
     }
     out.text += value->text;
     if (out.text.size() > kMostBytes) {
-      refuse(node, fmt::format("'{}' grows over {} bytes", node.shown(), kMostBytes));
+      refuse(node, fmt::format("{} grows over {} bytes", quoted(node), kMostBytes));
       return std::nullopt;
     }
     at = close + 1;
@@ -83,24 +88,24 @@ std::optional<Node> Resolver::resolve_text(const Node& node) {
 std::optional<Node> Resolver::look_up(std::string_view key, const Node& referrer) {
   const std::string name(key);
   if (std::find(chain_.begin(), chain_.end(), name) != chain_.end()) {
-    refuse(referrer, fmt::format("'{}' leads back to itself: {} -> {}", referrer.shown(),
+    refuse(referrer, fmt::format("{} leads back to itself: {} -> {}", quoted(referrer),
                                  join(chain_, " -> "), name));
     return std::nullopt;
   }
   if (chain_.size() == kMostChained || ++look_ups_ > kMostLookUps) {
-    refuse(referrer, fmt::format("'{}': more than {} references in a chain, or {} in all",
-                                 referrer.shown(), kMostChained, kMostLookUps));
+    refuse(referrer, fmt::format("{}: more than {} references in a chain, or {} in all",
+                                 quoted(referrer), kMostChained, kMostLookUps));
     return std::nullopt;
   }
   const Node* found = document_.find(name);
   if (!found) return default_of(name, referrer);
   if (found->is_map()) {
-    refuse(referrer, fmt::format("'{}': {} is a group of keys; refer to one of them",
-                                 referrer.shown(), name));
+    refuse(referrer,
+           fmt::format("{}: {} is a group of keys; refer to one of them", quoted(referrer), name));
     return std::nullopt;
   }
-  if (found->is_scalar() && !found->quoted && found->text == "???") {
-    refuse(referrer, fmt::format("'{}': {} must be set", referrer.shown(), name));
+  if (found->is_scalar() && found->text == "???") {
+    refuse(referrer, fmt::format("{}: {} must be set", quoted(referrer), name));
     return std::nullopt;
   }
   chain_.push_back(name);
@@ -133,7 +138,7 @@ std::optional<Node> Resolver::default_of(const std::string& key, const Node& ref
     return parse_value(known->value, referrer.text, referrer.at, diagnostics_);
   }
   const KeyInfo* near = index_.find(key).empty() ? index_.did_you_mean(key) : nullptr;
-  refuse(referrer, fmt::format("'{}': {} is not set{}", referrer.shown(), key,
+  refuse(referrer, fmt::format("{}: {} is not set{}", quoted(referrer), key,
                                near ? fmt::format("; did you mean '{}'?", near->key) : ""));
   return std::nullopt;
 }

@@ -29,12 +29,14 @@ std::string complaint(const std::string& token) {
   const auto equals = token.find('=');
   const std::string key = token.substr(0, equals);
   if (invalid_utf8(token) != std::string::npos) return "an argument is no UTF-8";
+  if (const auto bare = key.find_first_not_of("+~"); bare != 0 && bare != std::string::npos) {
+    const std::string instead =
+        equals == std::string::npos ? key.substr(bare) + "=VALUE" : token.substr(bare);
+    return fmt::format("'{}': + and ~ are not read, since every key is known; write {}", token,
+                       instead);
+  }
   if (equals == std::string::npos)
     return fmt::format("'{0}' is no key=value; write {0}=VALUE", token);
-  if (const auto bare = key.find_first_not_of("+~"); bare != 0 && bare != std::string::npos) {
-    return fmt::format("'{}': keys are never added or deleted, every key is known; write {}", token,
-                       token.substr(bare));
-  }
   if (!is_key(key))
     return fmt::format(
         "'{}' is no key; keys are words with dots between them, as in model.d_model=64", key);

@@ -25,8 +25,7 @@ std::string complaint(const std::string& schema) {
     return fmt::format("schema={} was written for a newer attune; {}", schema, reads);
   }
   for (std::string_view later : kLater) {
-    if (name == later)
-      return fmt::format("schema={}: this attune runs experiments only; {}", schema, reads);
+    if (name == later) return fmt::format("schema={} is no experiment; {} only", schema, reads);
   }
   return fmt::format("schema={} is unknown; {}", schema, reads);
 }

@@ -213,10 +213,15 @@ std::string type_text(const Field& field) {
 }
 
 std::string range_text(const Range& range) {
+  const auto text = [](double x) {
+    std::string s = fmt::format("{}", x);
+    if (const auto zero = s.find("e-0"); zero != std::string::npos) s.erase(zero + 2, 1);
+    return s;
+  };
   const bool low = std::isfinite(range.low), high = std::isfinite(range.high);
-  if (low && high) return fmt::format("{}..{}", range.low, range.high);
-  if (low) return fmt::format(">= {}", range.low);
-  if (high) return fmt::format("<= {}", range.high);
+  if (low && high) return text(range.low) + ".." + text(range.high);
+  if (low) return ">= " + text(range.low);
+  if (high) return "<= " + text(range.high);
   return {};
 }
 

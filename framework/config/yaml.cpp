@@ -252,6 +252,10 @@ void report(const YAML::Exception& e, Builder& builder, const std::string& prefi
     builder.refuse(before, prefix + kDollarInFlow);
     return;
   }
+  if (rest.starts_with("???")) {
+    builder.refuse(e.mark, prefix + "??? inside [ ] or { } must be quoted, as in {d_model: '??\?'}");
+    return;
+  }
   const std::string help = remedy(e.msg);
   builder.refuse(e.mark, fmt::format("{}this is no YAML ({}){}{}", prefix, e.msg,
                                      help.empty() ? "" : ": ", help));
