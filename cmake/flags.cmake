@@ -17,7 +17,8 @@ set(CMAKE_CXX_FLAGS_DEBUG "-O1 -g")
 add_library(attune_flags INTERFACE)
 target_compile_options(attune_flags INTERFACE
   -march=${ATTUNE_ISA} -ffp-contract=fast -fno-math-errno -fno-trapping-math
-  -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wno-psabi)
+  -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wno-psabi
+  -Wno-restrict)  # false alarms on std::string in g++ 12 (GCC bug 105651)
 
 set(ATTUNE_SANITIZE "" CACHE STRING "address,undefined or thread")
 if(ATTUNE_SANITIZE)

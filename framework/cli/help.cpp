@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/json.h"
 #include "base/text.h"
 
 namespace attune {
@@ -32,7 +33,37 @@ std::string example_lines(const std::vector<std::string>& examples) {
   return text;
 }
 
+Json option_json(const Option& option) {
+  Json json;
+  json.set("name", option.name).set("letter", option.letter.empty() ? Json() : Json(option.letter));
+  json.set("argument", option.argument.empty() ? Json() : Json(option.argument))
+      .set("doc", option.doc);
+  if (!option.choices.empty()) json.set("choices", option.choices);
+  return json;
+}
+
+Json verb_json(const Verb& verb) {
+  Json options = Json::List{}, codes;
+  for (const Option& option : verb.options) options.push(option_json(option));
+  if (!verb.passes_through)
+    for (const Option& option : common_options()) options.push(option_json(option));
+  for (const ExitCode code : verb.exit_codes)
+    codes.set(std::to_string(static_cast<int>(code)), meaning(code));
+  Json json;
+  json.set("name", verb.name).set("summary", verb.summary).set("operands", verb.operands);
+  json.set("details", verb.details).set("takes_overrides", verb.overrides);
+  json.set("options", std::move(options)).set("examples", verb.examples);
+  return json.set("exit_codes", std::move(codes));
+}
+
 }  // namespace
+
+std::string help_json(const Verb* verb) {
+  if (verb) return verb_json(*verb).dump() + "\n";
+  Json json;
+  for (const Verb& v : verbs()) json.push(verb_json(v));
+  return json.dump() + "\n";
+}
 
 std::string help_text() {
   std::string text =
