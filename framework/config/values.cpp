@@ -24,7 +24,7 @@ std::string plain_digits(const std::string& text) {
     const bool between =
         i > 0 && i + 1 < text.size() && is_digit(text[i - 1]) && is_digit(text[i + 1]);
     if (text[i] == '_' && between) continue;
-    if (text[i] == '+' && i == 0) continue;
+    if (text[i] == '+' && i == 0 && !text.starts_with("+-")) continue;
     out += text[i];
   }
   return out;

@@ -239,13 +239,16 @@ std::string remedy(const std::string& message) {
   if (has("end of map not found") || has("end of sequence not found"))
     return "check the indentation of this line and the one above";
   if (has("illegal EOF in scalar")) return "a quote is not closed";
+  if (has("unknown escape"))
+    return "in double quotes a backslash is written twice; single quotes take it as it is";
   if (has("unknown token")) return "a text that starts with this character must be quoted";
   return {};
 }
 
 void report(const YAML::Exception& e, Builder& builder, const std::string& prefix) {
   const std::string_view rest = builder.rest(e.mark);
-  const bool dollar = rest.starts_with('{') && e.mark.column > 0 && rest.data()[-1] == '$';
+  const auto before_mark = [&](int n) { return e.mark.column >= n ? rest.data()[-n] : ' '; };
+  const bool dollar = rest.starts_with('{') && before_mark(1) == '$' && before_mark(2) != '\\';
   if (dollar) {
     YAML::Mark before = e.mark;
     --before.column;
@@ -253,7 +256,8 @@ void report(const YAML::Exception& e, Builder& builder, const std::string& prefi
     return;
   }
   if (rest.starts_with("???")) {
-    builder.refuse(e.mark, prefix + "??? inside [ ] or { } must be quoted, as in {d_model: '??\?'}");
+    builder.refuse(e.mark,
+                   prefix + "??? inside [ ] or { } must be quoted, as in {d_model: '??\?'}");
     return;
   }
   const std::string help = remedy(e.msg);

@@ -177,6 +177,8 @@ struct Loaded {
     check_schema(document, diagnostics);
     binding = bind(document, fields, diagnostics);
   }
+  Loaded(const Loaded&) = delete;
+  Loaded& operator=(const Loaded&) = delete;
   std::string error() const { return diagnostics.ok() ? "" : diagnostics.text(); }
   // Where a leaf's value comes from.
   std::string origin(const std::string& key) const {
