@@ -113,10 +113,21 @@ inline Vec<Real> tanh(Vec<Real> x) {
   return detail::with_sign(select(a < V(Real(0.625)), small, large), x);
 }
 
-// 1/(1 + e⁻ˣ).
+// σ(x) = 1/(1 + e⁻ˣ) and 1 − σ(x) = σ(−x), the smaller of them without cancellation.
+template <class Real>
+struct Logistic {
+  Vec<Real> value, complement;
+};
+template <class Real>
+inline Logistic<Real> logistic(Vec<Real> x) {
+  const Vec<Real> e = exp(-detail::magnitude(x));
+  const Vec<Real> larger = Vec<Real>(1) / (Vec<Real>(1) + e), smaller = e * larger;
+  const auto right = x > Vec<Real>(0);
+  return {select(right, larger, smaller), select(right, smaller, larger)};
+}
 template <class Real>
 inline Vec<Real> sigmoid(Vec<Real> x) {
-  return Vec<Real>(1) / (Vec<Real>(1) + exp(-x));
+  return logistic(x).value;
 }
 
 // The standard normal distribution: Φ(x) = ½(1 + erf(x/√2)), φ(x) = e^(−x²/2)/√(2π).

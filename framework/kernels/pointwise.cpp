@@ -45,8 +45,9 @@ struct ValueAndSlope {
 
 template <class Real>
 ValueAndSlope<Real> silu_of(Vec<Real> x) {
-  const Vec<Real> s = sigmoid(x), y = x * s;
-  return {y, fma(y, Vec<Real>(1) - s, s)};
+  const Logistic<Real> s = logistic(x);
+  const Vec<Real> y = x * s.value;
+  return {y, fma(y, s.complement, s.value)};
 }
 
 template <class Real>
@@ -61,9 +62,9 @@ ValueAndSlope<Real> gelu_tanh_of(Vec<Real> x) {
   using V = Vec<Real>;
   constexpr Real a = Real(1.5957691216057308), b = Real(0.044715 * 1.5957691216057308);
   const V square = x * x;
-  const V s = sigmoid(x * fma(square, V(b), V(a)));
-  const V y = x * s;
-  return {y, fma(y * (V(1) - s), fma(square, V(3 * b), V(a)), s)};
+  const Logistic<Real> s = logistic(x * fma(square, V(b), V(a)));
+  const V y = x * s.value;
+  return {y, fma(y * s.complement, fma(square, V(3 * b), V(a)), s.value)};
 }
 
 }  // namespace
