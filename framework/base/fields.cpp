@@ -189,16 +189,16 @@ std::vector<ConfigLeaf> leaves(const FieldList& fields, const std::string& prefi
     for (ConfigLeaf& leaf : more) out.push_back(std::move(leaf));
   };
   for (const FieldList::Entry& entry : fields.entries()) {
-    if (const auto* f = std::get_if<Field>(&entry)) out.push_back({prefix + f->name, f->get(), f->role});
+    if (const auto* f = std::get_if<Field>(&entry)) out.push_back({prefix + f->name, f->get(), f->role, f->type == FieldType::path});
     if (const auto* g = std::get_if<FieldGroup>(&entry)) {
       if (g->present()) {
         append(leaves(*g->fields, prefix + g->name + "."));
       } else {
-        out.push_back({prefix + g->name, FieldValue(), Role::result});
+        out.push_back({prefix + g->name, FieldValue(), Role::result, false});
       }
     }
     if (const auto* v = std::get_if<FieldVariant>(&entry)) {
-      out.push_back({prefix + v->name + ".kind", v->get(), Role::result});
+      out.push_back({prefix + v->name + ".kind", v->get(), Role::result, false});
       if (const auto* chosen = v->chosen()) append(leaves(*chosen->fields, prefix + v->name + "."));
     }
   }

@@ -189,6 +189,7 @@ struct ConfigLeaf {
   std::string key;
   FieldValue value;
   Role role = Role::result;
+  bool is_path = false;  // identity and run files hold a path's file name only
 };
 
 // Every leaf in force, depth first in declared order; of a variant its `kind` and the chosen alternative's leaves; of an

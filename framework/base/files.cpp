@@ -18,6 +18,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
+// is_held() takes a lock for some microseconds, which must not make another process give up.
+constexpr int kLockTries = 4, kLockPause = 1000;  // µs
+
 const char* advice(int error) {
   switch (error) {
     case ENOSPC:
@@ -214,9 +217,12 @@ std::optional<FileLock> FileLock::lock(const std::string& path, bool wait) {
   while (true) {
     Descriptor file(path, O_RDWR | O_CREAT, "the lock cannot be opened");
     int locked = -1;
-    do {
+    for (int patience = kLockTries; locked != 0 && patience > 0;) {
       locked = ::flock(file.get(), wait ? LOCK_EX : LOCK_EX | LOCK_NB);
-    } while (locked != 0 && errno == EINTR);
+      if (locked == 0 || errno == EINTR) continue;
+      if (errno != EWOULDBLOCK) break;
+      if (--patience > 0) ::usleep(kLockPause);
+    }
     if (locked != 0 && errno == EWOULDBLOCK) return std::nullopt;
     if (locked != 0) fail(path, "cannot be locked", errno);
     // The last owner may have removed the file between open and flock: then this locks a file

@@ -58,7 +58,8 @@ struct NamedTensor {
   std::vector<float> values;
 };
 
-// Parameters at one step. The first set of a run stands in /weights itself, further ones in /weights/<which>.
+// Parameters at one step. The first set of a run stands in /weights itself, further ones in
+// /weights/<which>.
 struct WeightSet {
   std::string which;  // chosen | initial | last | step<number>
   Index step = 0;
@@ -66,9 +67,9 @@ struct WeightSet {
 };
 
 struct RunContent {
-  std::string status = "finished";  // finished | diverged
-  Index steps = 0;                  // optimiser steps done
-  std::map<std::string, MetricTable> metrics;      // by split
+  std::string status = "finished";             // finished | diverged
+  Index steps = 0;                             // optimiser steps done
+  std::map<std::string, MetricTable> metrics;  // by split
   std::vector<FinalMetric> final;
   std::map<std::string, Predictions> predictions;  // by split
   std::vector<ProbeTable> probes;
