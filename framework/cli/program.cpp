@@ -1,0 +1,110 @@
+#include <algorithm>
+#include <iterator>
+
+#include "base/json.h"
+#include "base/text.h"
+#include "cli/help.h"
+#include "cli/install.h"
+#include "cli/session.h"
+#include "cli/signals.h"
+#include "cli/version.h"
+#include "config/diagnostics.h"
+
+namespace attune {
+namespace {
+
+// Where errors were found, for programs; an error without places is its text alone.
+Json error_json(const std::string& text, ExitCode code, const InvalidConfig* invalid) {
+  Json errors = Json::List{};
+  if (invalid) {
+    for (const Diagnostic& d : invalid->errors()) {
+      Json error;
+      error.set("message", d.message);
+      if (d.at.source) error.set("file", d.at.source->name);
+      if (d.at.line > 0) error.set("line", d.at.line).set("column", d.at.column);
+      if (!d.hints.empty()) error.set("hints", d.hints);
+      errors.push(std::move(error));
+    }
+  } else {
+    errors.push(Json().set("message", text));
+  }
+  Json json;
+  return json.set("exit", static_cast<int>(code)).set("errors", std::move(errors));
+}
+
+int report(const Console& console, const std::string& text, ExitCode code,
+           const InvalidConfig* invalid = nullptr) {
+  if (console.json) {
+    console.err.print(error_json(text, code, invalid).dump() + "\n");
+  } else {
+    // A block of errors has its own places and words; a single sentence gets one.
+    const bool block = text.find("error: ") != text.npos || text.find('\n') != text.npos;
+    console.err.print((block ? "" : console.err.red("error: ")) + text +
+                      (text.ends_with('\n') ? "" : "\n"));
+  }
+  return static_cast<int>(code);
+}
+
+ExitCode run_verb(const std::vector<std::string>& arguments, Command command,
+                  const Console& console, std::span<const Kind> kinds, StopRequest& stop) {
+  const bool json = command.has("json");
+  if (!command.verb && command.has("version")) {
+    console.out.print(json ? version_json() : version_page());
+    return ExitCode::ok;
+  }
+  if (!command.verb || command.has("help")) {
+    const Verb* verb = command.verb;
+    console.out.print(json ? help_json(verb) : verb ? help_text(*verb) : help_text());
+    return ExitCode::ok;
+  }
+  route_signals(stop);
+  std::vector<std::string> argv = {"attune"};
+  argv.insert(argv.end(), arguments.begin(), arguments.end());
+  Session session{std::move(command), console, std::move(argv), stop, kinds, configs_folder()};
+  return function_of(*session.command.verb)(session);
+}
+
+// What can be said of the screen before the command line is understood.
+Command bare(const std::vector<std::string>& arguments) {
+  Command command;
+  if (std::find(arguments.begin(), arguments.end(), "--json") != arguments.end())
+    command.options["json"];
+  return command;
+}
+
+}  // namespace
+
+VerbFunction function_of(const Verb& verb) {
+  static const std::pair<const char*, VerbFunction> kFunctions[] = {
+      {"run", verb_run},         {"check", verb_check}, {"list", verb_list},
+      {"explain", verb_explain}, {"show", verb_show},   {"status", verb_status},
+      {"import", verb_import},
+  };
+  const auto* found = std::find_if(std::begin(kFunctions), std::end(kFunctions),
+                                   [&verb](const auto& entry) { return verb.name == entry.first; });
+  return found == std::end(kFunctions) ? nullptr : found->second;
+}
+
+int run_program(const std::vector<std::string>& arguments, std::span<const Kind> kinds) noexcept {
+  static StopRequest stop;  // signals may come until the process ends
+  Console console = Console::for_process(bare(arguments));
+  try {
+    Command command = parse_command(arguments);
+    console = Console::for_process(command);
+    return static_cast<int>(run_verb(arguments, std::move(command), console, kinds, stop));
+  } catch (const InvalidConfig& e) {
+    return report(console, e.what(), e.code(), &e);
+  } catch (const InterruptedError& e) {
+    return report(console, e.what(), e.code());
+  } catch (const Error& e) {
+    return report(console, e.what(), e.code());
+  } catch (const std::bad_alloc&) {
+    return report(console, "out of memory; a smaller train.batch_tokens or model may fit",
+                  ExitCode::failure);
+  } catch (const std::exception& e) {
+    return report(console, fmt::format("{} (an error inside attune: please report it)", e.what()),
+                  ExitCode::failure);
+  }
+}
+
+}  // namespace attune
