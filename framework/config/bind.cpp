@@ -223,6 +223,10 @@ class Binder {
       return;
     }
     refused_.insert(key);
+    if (diagnostics_.count() >
+        Diagnostics::kShown) {  // a suggestion for each of 50,000 keys takes long
+      return diagnostics_.error({.at = entry.at, .message = fmt::format("unknown key '{}'", key)});
+    }
     Diagnostic error{.at = entry.at, .message = index_.unknown(key), .label = "not a key"};
     if (!index_.did_you_mean(key)) {
       const auto last = key.rfind('.');

@@ -22,6 +22,10 @@ std::string joined(const std::string& prefix, const std::string& key) {
 
 // Lays `from` over `into`, both maps. A nested map whose `kind` changes starts anew.
 void merge(Node& into, const Node& from, const std::string& prefix, Diagnostics& diagnostics) {
+  if (into.entries.empty()) {
+    into.entries = from.entries;
+    return;
+  }
   for (const Node::Entry& entry : from.entries) {
     Node::Entry* old = into.find(entry.key);
     if (!old) {

@@ -8,7 +8,6 @@
 namespace attune {
 namespace {
 
-constexpr std::size_t kShownErrors = 100;
 constexpr std::size_t kShownColumns = 100;  // of a source line
 constexpr std::size_t kShownBefore = 60;    // columns of it left of the caret
 
@@ -88,11 +87,10 @@ std::string Diagnostics::text() const {
   std::string out;
   std::size_t shown = 0;
   for (const Diagnostic& d : errors()) {
-    if (++shown > kShownErrors) break;
+    if (++shown > kShown) break;
     out += d.text("error");
   }
-  if (errors_.size() > kShownErrors)
-    out += fmt::format("… and {} more\n", errors_.size() - kShownErrors);
+  if (errors_.size() > kShown) out += fmt::format("… and {} more\n", errors_.size() - kShown);
   return out + fmt::format("{} error{}, nothing was run.", errors_.size(),
                            errors_.size() == 1 ? "" : "s");
 }

@@ -61,7 +61,11 @@ class Diagnostics {
   // Worth telling, but no error: keys dropped with a `kind`.
   void note(Diagnostic d) { notes_.push_back(std::move(d)); }
 
+  // More errors than this are counted, not shown.
+  static constexpr std::size_t kShown = 100;
+
   bool ok() const { return errors_.empty(); }
+  std::size_t count() const { return errors_.size(); }
   // In the order of files, lines and columns; the command line comes last.
   std::vector<Diagnostic> errors() const;
   const std::vector<Diagnostic>& notes() const { return notes_; }

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cctype>
 #include <sstream>
+#include <unordered_set>
 #include <utility>
 
 #include "base/text.h"
@@ -123,6 +124,7 @@ class Builder : public YAML::EventHandler {
     std::string key = {};
     Origin key_at = {};
     bool has_key = false;  // of a map: a key waits for its value
+    std::unordered_set<std::string> keys = {};
   };
 
   std::string_view line_of(const YAML::Mark& mark) const {
@@ -185,14 +187,13 @@ class Builder : public YAML::EventHandler {
       take_key(level, node, mark);
     } else {
       level.has_key = false;
-      Node::Entry* first = level.node.find(level.key);
-      if (first) {
+      if (!level.keys.insert(level.key).second) {
         diagnostics_.error(
             {.at = level.key_at,
              .message =
                  fmt::format("duplicate key '{}'; other readers silently take either", level.key),
              .label = "again here",
-             .notes = {{first->at, "first set here"}}});
+             .notes = {{level.node.find(level.key)->at, "first set here"}}});
       } else {
         level.node.entries.push_back({level.key, level.key_at, std::move(node)});
       }
@@ -287,7 +288,7 @@ bool readable(const LoadedText& loaded, Diagnostics& diagnostics) {
     for (std::size_t i = 0; i < before.size(); i += code_point_bytes(before, i)) ++at.column;
     diagnostics.error({.at = at, .message = std::move(message)});
   };
-  const std::size_t errors_before = diagnostics.errors().size();
+  const std::size_t errors_before = diagnostics.count();
   if (loaded.text.size() > kMostBytes) {
     diagnostics.error(
         {.at = Origin::of(loaded.source), .message = "larger than 1 MB; is this a config?"});
@@ -317,7 +318,7 @@ bool readable(const LoadedText& loaded, Diagnostics& diagnostics) {
       return false;
     }
   }
-  return diagnostics.errors().size() == errors_before;
+  return diagnostics.count() == errors_before;
 }
 
 }  // namespace
