@@ -1,0 +1,132 @@
+#include "autograd/op.h"
+#include "base/json.h"
+#include "base/text.h"
+#include "cli/find_study.h"
+#include "cli/session.h"
+#include "cli/table.h"
+#include "datasets/data_kinds.h"
+#include "storage/study_folder.h"
+#include "train/metrics.h"
+
+namespace attune {
+namespace {
+
+// What is listed: a name, what it is, and for programs more.
+struct Item {
+  std::string name, doc;
+  Json more = Json::Map{};
+};
+
+std::vector<Item> listed_kinds(const Session& session) {
+  std::vector<Item> items;
+  for (const Kind& kind : session.kinds) items.push_back({kind.name, kind.doc});
+  return items;
+}
+
+std::vector<Item> listed_data(const Session&) {
+  std::vector<Item> items;
+  for (const DataKind& kind : data_kinds()) items.push_back({kind.name, kind.doc});
+  return items;
+}
+
+// The alternatives of `model` in any kind of study.
+std::vector<Item> listed_models(const Session& session) {
+  std::vector<Item> items;
+  for (const Kind& kind : session.kinds) {
+    const auto options = kind.options();
+    FieldList fields;
+    options->fields(fields);
+    for (const FieldList::Entry& entry : fields.entries()) {
+      const auto* variant = std::get_if<FieldVariant>(&entry);
+      if (!variant || variant->name != "model") continue;
+      for (const auto& model : variant->alternatives) items.push_back({model.kind, model.doc});
+    }
+  }
+  return items;
+}
+
+Json operands_json(const std::vector<Operand>& operands) {
+  Json json = Json::List{};
+  for (const Operand& o : operands) {
+    Json operand;
+    json.push(operand.set("name", o.name).set("shape", o.shape).set("optional", o.optional));
+  }
+  return json;
+}
+
+std::vector<Item> listed_ops(const Session&) {
+  std::vector<Item> items;
+  for (const Op* op : all_ops()) {
+    Item item{std::string(op->name), std::string(op->maths)};
+    item.more.set("inputs", operands_json(op->inputs)).set("indices", operands_json(op->indices));
+    item.more.set("outputs", operands_json(op->outputs));
+    const auto options = op->options();
+    FieldList fields;
+    options->fields(fields);
+    Json defaults = Json::Map{};
+    for (const ConfigLeaf& leaf : leaves(fields)) defaults.set(leaf.key, leaf.value);
+    item.more.set("options", std::move(defaults));
+    items.push_back(std::move(item));
+  }
+  return items;
+}
+
+std::vector<Item> listed_metrics(const Session&) {
+  std::vector<Item> items;
+  for (const MetricInfo& m : classification_metrics()) {
+    Item item{m.name, m.long_name};
+    item.more.set("units", m.units).set("goal", m.goal);
+    items.push_back(std::move(item));
+  }
+  return items;
+}
+
+std::vector<Item> listed_studies(const Session& session) {
+  const auto& operands = session.command.operands;
+  const std::string folder = operands.size() > 1 ? operands[1] : "results";
+  std::vector<Item> items;
+  for (const std::string& name : studies_in(folder)) {
+    const StudyFolder study(folder + "/" + name);
+    items.push_back({name, fmt::format("{} finished, {} unfinished", study.finished().size(),
+                                       study.unfinished().size())});
+  }
+  return items;
+}
+
+struct Listing {
+  const char* name;
+  std::vector<Item> (*items)(const Session&);
+};
+constexpr Listing kListings[] = {{"kinds", listed_kinds},     {"models", listed_models},
+                                 {"data", listed_data},       {"ops", listed_ops},
+                                 {"metrics", listed_metrics}, {"studies", listed_studies}};
+
+}  // namespace
+
+ExitCode verb_list(Session& session) {
+  const std::string& what = session.command.operands.front();
+  std::vector<std::string> names;
+  for (const Listing& listing : kListings) {
+    names.emplace_back(listing.name);
+    if (what != listing.name) continue;
+    using Align = Table::Align;
+    Table table({{"", Align::left}, {"", Align::left}});
+    Json json = Json::List{};
+    for (const Item& item : listing.items(session)) {
+      table.row({item.name, item.doc});
+      Json entry;
+      entry.set("name", item.name).set("doc", item.doc);
+      for (const auto& [key, value] : *item.more.map()) entry.set(key, value);
+      json.push(std::move(entry));
+    }
+    const Stream& out = session.console.out;
+    out.print(session.console.json ? json.dump() + "\n" : table.text(out.width));
+    return ExitCode::ok;
+  }
+  const auto meant = did_you_mean(what, names);
+  throw ConfigError(
+      fmt::format("there is no list of '{}'; {}", what,
+                  meant ? fmt::format("did you mean '{}'?", *meant) : "lists are " + join(names)));
+}
+
+}  // namespace attune
