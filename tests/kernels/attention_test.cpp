@@ -296,6 +296,22 @@ TYPED_TEST(Attention, ANaNReachesTheGradientsOfRowsThatSeeItAndNoOther) {
   }
 }
 
+// The other way round: query r is NaN, and the keys after it, which it does not see, keep their
+// gradients.
+TYPED_TEST(Attention, ANaNQueryReachesTheGradientsOfTheKeysItSeesAndNoOther) {
+  const auto options = make_options(1, 1, 5, 5, Pattern::causal, 0);
+  for (const Index r : {1, 15, 20, 64, 70}) {
+    AttentionCase<TypeParam> c(options, {{90, 90}, {20, 20}});
+    c.q[r * 5 + 2] = static_cast<TypeParam>(kNaN);
+    c.forward();
+    c.backward();
+    for (Index j = 0; j < 110; ++j) {
+      EXPECT_EQ(std::isnan(c.dk[j * 5]), j <= r) << "dk " << j << ", NaN at " << r;
+      EXPECT_EQ(std::isnan(c.dv[j * 5]), j <= r) << "dv " << j << ", NaN at " << r;
+    }
+  }
+}
+
 TYPED_TEST(Attention, AQueryWithoutKeysIsZeroAndHasNoGradient) {
   const auto options = make_options(2, 2, 16, 16, Pattern::full, 0.1);
   AttentionCase<TypeParam> c(options, {{3, 0}, {4, 4}, {70, 0}});

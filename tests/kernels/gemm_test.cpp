@@ -2,6 +2,7 @@
 
 // GCC 12 warns of its own AVX-512 header where Eigen uses it (GCC bug 105593).
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#pragma GCC diagnostic ignored "-Wuninitialized"
 
 #include <gtest/gtest.h>
 

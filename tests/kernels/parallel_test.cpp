@@ -127,8 +127,7 @@ TEST(Parallel, SubnormalsAreFlushedInBlocksAndNowhereElse) {
 }
 
 // What the bit tests of every kernel rely on: a sum in order of arrival differs from the serial
-// one. Block 0 waits until another block has been added, so that the order of arrival is never the
-// serial one.
+// one. Block 0 waits for two others: 3 + 3 is seen beside 1e8, while a 3 added to it alone is lost.
 TEST(Parallel, APlantedUnorderedSumIsCaught) {
   const std::vector<float> terms{1e8F, 3, 3, 3, 3, 3, 3, 3};
   const auto unordered_sum = [&](Threads* threads) {
