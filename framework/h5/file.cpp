@@ -111,6 +111,7 @@ H5File H5File::open(const std::string& path) {
                     "or make it again",
                     path, reason));
   }
+  check_global_heaps(path);
   return H5File(std::move(file), path, nullptr);
 }
 

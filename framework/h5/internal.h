@@ -32,6 +32,10 @@ std::string last_h5_error();
 // closes.
 std::string h5_reason();
 
+// DataError when one of the file's heaps, which hold texts of variable length, does not add up:
+// HDF5 1.10 follows an object of size zero forever.
+void check_global_heaps(const std::string& path);
+
 H5Handle text_type();                     // UTF-8 of variable length
 H5Handle space_of(const Dims& dims);      // simple, or scalar
 std::string dims_text(const Dims& dims);  // "[3, 64]"
