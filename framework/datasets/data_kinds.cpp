@@ -1,0 +1,45 @@
+#include "datasets/data_kinds.h"
+
+#include "datasets/images.h"
+#include "datasets/phantoms.h"
+
+namespace attune {
+namespace {
+
+template <class Options>
+std::unique_ptr<DataOptions> make() {
+  return std::make_unique<Options>();
+}
+
+}  // namespace
+
+const std::vector<DataKind>& data_kinds() {
+  static const std::vector<DataKind> kinds = {
+      {"phantoms", "procedural images of every size; the class is a shape that stretching destroys",
+       make<PhantomsOptions>},
+      {"images", "images of a dataset file, at their own aspect ratio", make<ImagesOptions>},
+  };
+  return kinds;
+}
+
+DataConfig::DataConfig() {
+  for (const DataKind& each : data_kinds()) options_.push_back(each.options());
+}
+
+std::vector<FieldVariant::Alternative> DataConfig::alternatives() {
+  std::vector<FieldVariant::Alternative> all;
+  for (std::size_t i = 0; i < options_.size(); ++i)
+    all.push_back(FieldList::alternative(data_kinds()[i].name, data_kinds()[i].doc, *options_[i]));
+  return all;
+}
+
+std::unique_ptr<Dataset> DataConfig::open(const DataContext& context) const {
+  std::string names;
+  for (std::size_t i = 0; i < options_.size(); ++i) {
+    if (data_kinds()[i].name == kind) return options_[i]->open(context);
+    names += (i ? ", " : "") + data_kinds()[i].name;
+  }
+  throw ConfigError(fmt::format("data.kind={} is no kind of data; valid values: {}", kind, names));
+}
+
+}  // namespace attune

@@ -1,0 +1,143 @@
+#include "datasets/images.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <cmath>
+#include <filesystem>
+
+#include "base/philox.h"
+#include "datasets/batch.h"
+#include "datasets/dataset_file.h"
+
+namespace attune {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::HasSubstr;
+
+// Sixty images of random size and gray, in twenty groups of three, two classes.
+class ImagesTest : public testing::Test {
+ protected:
+  ImagesTest() {
+    const auto* test = testing::UnitTest::GetInstance()->current_test_info();
+    folder_ =
+        fs::temp_directory_path() / fmt::format("attune-images-{}-{}", test->name(), getpid());
+    fs::create_directories(folder_);
+    options_.file = (folder_ / "data.h5").string();
+  }
+  ~ImagesTest() override { fs::remove_all(folder_); }
+
+  void write(PixelType type) const {
+    const Stream stream(1, "test", "images");
+    ImageTable table;
+    table.pixel_type = type;
+    table.class_names = {"a", "b"};
+    for (std::uint64_t i = 0; i < 60; ++i) {
+      table.height.push_back(static_cast<std::int32_t>(5 + stream.below(60, i, 0)));
+      table.width.push_back(static_cast<std::int32_t>(5 + stream.below(60, i, 1)));
+      table.group.push_back(static_cast<std::int32_t>(i / 3));
+      table.label.push_back(static_cast<std::int32_t>(i / 3 % 2));
+    }
+    DatasetFileWriter writer(*options_.file, table);
+    for (Index i = 0; i < table.size(); ++i) {
+      const auto n = static_cast<std::size_t>(table.n_pixels(i));
+      std::vector<float> gray(n);
+      for (std::size_t p = 0; p < n; ++p)
+        gray[p] = static_cast<float>(stream.below(256, p, static_cast<std::uint32_t>(i), 2));
+      if (type == PixelType::float32) {
+        for (float& x : gray) x = 3 * x - 1000;  // as physical units may be
+        writer.append(View<const float>(gray.data(), {table.n_pixels(i)}));
+      } else {
+        std::vector<std::uint8_t> bytes(gray.begin(), gray.end());
+        writer.append(View<const std::uint8_t>(bytes.data(), {table.n_pixels(i)}));
+      }
+    }
+    writer.finish();
+  }
+
+  fs::path folder_;
+  ImagesOptions options_;
+};
+
+TEST_F(ImagesTest, PatchesAreTheFilesPixelsWhereNothingIsResized) {
+  write(PixelType::uint8);
+  const auto data = options_.open({.patch = 1, .seed = 0});
+  const DatasetFile file(*options_.file);
+  const Example e = data->example(Split::test, 0);
+  EXPECT_EQ(e.rows, file.table().height[static_cast<std::size_t>(e.id)]);
+  EXPECT_EQ(e.cols, file.table().width[static_cast<std::size_t>(e.id)]);
+  std::vector<float> pixels(static_cast<std::size_t>(e.n_tokens())), patches = pixels;
+  file.read_pixels(e.id, pixels.data());
+  data->write_patches(Split::test, 0, patches.data());
+  for (std::size_t p = 0; p < pixels.size(); ++p)
+    EXPECT_NEAR(patches[p], (pixels[p] / 255 - 0.5F) / 0.25F, 1e-6F);
+}
+
+TEST_F(ImagesTest, UnboundedGraysAreStandardisedOverTheTrainingPixels) {
+  write(PixelType::float32);
+  const auto data = options_.open({.patch = 1, .seed = 0});
+  double sum = 0, squares = 0, count = 0;
+  for (Index i = 0; i < data->n_examples(Split::train); ++i) {
+    std::vector<float> x(static_cast<std::size_t>(data->example(Split::train, i).n_tokens()));
+    data->write_patches(Split::train, i, x.data());
+    for (float v : x) {
+      sum += v;
+      squares += static_cast<double>(v) * v;
+      ++count;
+    }
+  }
+  EXPECT_NEAR(sum / count, 0, 1e-4);
+  EXPECT_NEAR(squares / count, 1, 1e-4);
+}
+
+TEST_F(ImagesTest, TheRunsSeedMovesNothing) {
+  write(PixelType::uint8);
+  const auto a = options_.open({.patch = 8, .seed = 0}), b = options_.open({.patch = 8, .seed = 9});
+  for (Split split : kSplits) {
+    ASSERT_EQ(a->n_examples(split), b->n_examples(split));
+    for (Index i = 0; i < a->n_examples(split); ++i)
+      EXPECT_EQ(a->example(split, i).id, b->example(split, i).id);
+  }
+  EXPECT_EQ(a->sha256(), b->sha256());
+}
+
+TEST_F(ImagesTest, MaxTokensHoldsForEveryImage) {
+  write(PixelType::uint8);
+  options_.resize.max_tokens = 12;
+  const auto data = options_.open({.patch = 8, .seed = 0});
+  for (Split split : kSplits)
+    for (const Index n : data->n_tokens(split)) EXPECT_LE(n, 12);
+}
+
+TEST_F(ImagesTest, AMissingFileSaysWhichCommandMakesIt) {
+  const auto message = [&](const char* file) -> std::string {
+    options_.file = file;
+    try {
+      options_.open({.patch = 8, .seed = 0});
+    } catch (const DataError& error) {
+      return error.what();
+    }
+    return "";
+  };
+  EXPECT_THAT(message("/nowhere/ct_covid.h5"), HasSubstr("scripts/fetch_data ct-covid"));
+  EXPECT_THAT(message("/nowhere/mine.h5"), HasSubstr("attune import SOURCE"));
+}
+
+TEST(DataConfig, EveryKindHasOptionsAndOpens) {
+  DataConfig config;
+  const auto alternatives = config.alternatives();
+  ASSERT_EQ(alternatives.size(), data_kinds().size());
+  for (std::size_t i = 0; i < alternatives.size(); ++i) {
+    EXPECT_EQ(alternatives[i].kind, data_kinds()[i].name);
+    EXPECT_FALSE(alternatives[i].doc.empty());
+    EXPECT_FALSE(alternatives[i].fields->entries().empty());
+  }
+  EXPECT_EQ(config.open({.patch = 8, .seed = 0})->n_classes(), 2);
+  config.kind = "videos";
+  EXPECT_THROW(config.open({.patch = 8, .seed = 0}), ConfigError);
+}
+
+}  // namespace
+}  // namespace attune
