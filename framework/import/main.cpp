@@ -1,0 +1,127 @@
+// attune-import: what `attune import` runs. A program of its own, since nothing else needs ITK.
+#include <charconv>
+#include <filesystem>
+#include <iostream>
+#include <optional>
+#include <sstream>
+
+#include "base/error.h"
+#include "import/import.h"
+
+namespace attune {
+namespace {
+
+constexpr const char* kHelp =
+    R"(attune import SOURCE -o FILE.h5 --labels CSV [option…]
+
+Makes a dataset file of a folder of images: PNG, JPEG, DICOM slices and NIfTI, told by content.
+
+  -o, --out FILE.h5     the dataset file, replaced if there
+      --labels CSV      a row an image, with columns file (relative to SOURCE), label, group
+      --columns LIST    other names of these columns: file=image,label=finding,group=patient
+      --window LO,HI    clips DICOM and NIfTI values and scales them to 0 … 1
+      --skip-unlabelled leaves out images without a row and rows without an image
+      --kind images     the only kind so far
+
+Groups (patients, papers) are never split between training and test.
+
+  attune import scans -o data/scans.h5 --labels scans/labels.csv
+  attune import ct -o data/ct.h5 --labels ct.csv --columns group=patient --window -1000,400
+)";
+
+std::pair<double, double> parse_window(const std::string& text) {
+  double low = 0, high = 0;
+  const char* end = text.data() + text.size();
+  const auto first = std::from_chars(text.data(), end, low);
+  const bool comma = first.ec == std::errc() && first.ptr != end && *first.ptr == ',';
+  const auto second = comma ? std::from_chars(first.ptr + 1, end, high) : first;
+  ATTUNE_CHECK(comma && second.ec == std::errc() && second.ptr == end && low < high, ConfigError,
+               "--window {}: two numbers are needed, the lower one first, such as -1000,400", text);
+  return {low, high};
+}
+
+LabelColumns parse_columns(const std::string& text) {
+  LabelColumns columns;
+  std::istringstream items(text);
+  for (std::string item; std::getline(items, item, ',');) {
+    const std::size_t equals = item.find('=');
+    const std::string key = item.substr(0, equals);
+    std::string* column = key == "file"    ? &columns.file
+                          : key == "label" ? &columns.label
+                          : key == "group" ? &columns.group
+                                           : nullptr;
+    ATTUNE_CHECK(column && equals != std::string::npos && equals + 1 < item.size(), ConfigError,
+                 "--columns {}: '{}' is none of file=NAME, label=NAME, group=NAME", text, item);
+    *column = item.substr(equals + 1);
+  }
+  return columns;
+}
+
+ImportOptions parse(const std::vector<std::string>& words) {
+  ImportOptions options;
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    std::string name = words[i];
+    std::optional<std::string> attached;
+    if (const auto equals = name.find('='); name.starts_with("--") && equals != std::string::npos) {
+      attached = name.substr(equals + 1);
+      name.resize(equals);
+    }
+    const auto value = [&] {
+      if (attached) return *attached;
+      ATTUNE_CHECK(i + 1 < words.size(), ConfigError, "{} needs a value; see --help", name);
+      return words[++i];
+    };
+    if (name == "-o" || name == "--out") {
+      options.output = value();
+    } else if (name == "--labels") {
+      options.labels = value();
+    } else if (name == "--columns") {
+      options.columns = parse_columns(value());
+    } else if (name == "--window") {
+      options.window = parse_window(value());
+    } else if (name == "--skip-unlabelled") {
+      options.skip_unlabelled = true;
+    } else if (name == "--kind") {
+      const std::string kind = value();
+      ATTUNE_CHECK(kind == "images", ConfigError, "--kind {}: only images can be imported", kind);
+    } else {
+      ATTUNE_CHECK(!name.starts_with("-") || name == "-", ConfigError,
+                   "unknown option '{}'; see --help", name);
+      ATTUNE_CHECK(options.source.empty(), ConfigError,
+                   "two sources, '{}' and '{}': import takes one folder", options.source, name);
+      options.source = name;
+    }
+  }
+  ATTUNE_CHECK(!options.source.empty(), ConfigError,
+               "SOURCE is missing, a folder of images; see --help");
+  ATTUNE_CHECK(!options.output.empty(), ConfigError, "-o FILE.h5 is missing; see --help");
+  ATTUNE_CHECK(!options.labels.empty(), ConfigError,
+               "--labels CSV is missing: a row an image, with columns file, label and group");
+  return options;
+}
+
+int run(const std::vector<std::string>& words) {
+  for (const std::string& word : words)
+    if (word == "--help" || word == "-h") {
+      std::cout << kHelp;
+      return 0;
+    }
+  try {
+    import_images(parse(words), std::cout);
+    return 0;
+  } catch (const Error& error) {
+    std::cerr << "error: " << error.what() << "\n";
+    return static_cast<int>(error.code());
+  } catch (const std::filesystem::filesystem_error& error) {
+    std::cerr << "error: " << error.what() << "\n";
+    return static_cast<int>(ExitCode::usage);
+  } catch (const std::exception& error) {
+    std::cerr << "error: " << error.what() << "\n";
+    return static_cast<int>(ExitCode::failure);
+  }
+}
+
+}  // namespace
+}  // namespace attune
+
+int main(int argc, char** argv) { return attune::run({argv + 1, argv + argc}); }
