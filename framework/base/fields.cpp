@@ -49,17 +49,21 @@ std::string real_text(double x) {
   char buffer[40];
   const auto end = std::to_chars(buffer, buffer + sizeof buffer, x).ptr;
   std::string s(buffer, end);
-  // A real stays a real for every YAML reader: digits, a point, and a point before an exponent (PyYAML wants it).
+  // A real stays a real for every YAML reader: digits, a point, and a point before an exponent
+  // (PyYAML wants it).
   const auto e = s.find('e');
   if (s.find('.') == std::string::npos) s.insert(e == std::string::npos ? s.size() : e, ".0");
   return s;
 }
 
 std::string quoted_if_needed(const std::string& s) {
-  const bool plain = !s.empty() && s.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./") ==
-                                       std::string::npos &&
-                     (std::isalpha(static_cast<unsigned char>(s[0])) || s[0] == '_' || s[0] == '/');
-  static const char* const kReserved[] = {"null", "true", "false", "yes", "no", "on", "off", "y", "n"};
+  const bool plain =
+      !s.empty() &&
+      s.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./") ==
+          std::string::npos &&
+      (std::isalpha(static_cast<unsigned char>(s[0])) || s[0] == '_' || s[0] == '/');
+  static const char* const kReserved[] = {"null", "true", "false", "yes", "no",
+                                          "on",   "off",  "y",     "n"};
   std::string lower = s;
   for (char& c : lower) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
   bool reserved = false;
@@ -109,39 +113,50 @@ const FieldVariant::Alternative* FieldVariant::chosen() const {
 void FieldList::boolean(std::string_view name, bool& value, Role role, std::string_view doc) {
   add(value_field(field(name, FieldType::boolean, {}, role, doc), value));
 }
-void FieldList::integer(std::string_view name, Index& value, Range range, Role role, std::string_view doc) {
+void FieldList::integer(std::string_view name, Index& value, Range range, Role role,
+                        std::string_view doc) {
   add(value_field(field(name, FieldType::integer, range, role, doc), value));
 }
-void FieldList::integer(std::string_view name, std::optional<Index>& value, Range range, Role role, std::string_view doc) {
+void FieldList::integer(std::string_view name, std::optional<Index>& value, Range range, Role role,
+                        std::string_view doc) {
   add(optional_field(field(name, FieldType::integer, range, role, doc), value));
 }
-void FieldList::real(std::string_view name, double& value, Range range, Role role, std::string_view doc) {
+void FieldList::real(std::string_view name, double& value, Range range, Role role,
+                     std::string_view doc) {
   add(value_field(field(name, FieldType::real, range, role, doc), value));
 }
-void FieldList::real(std::string_view name, std::optional<double>& value, Range range, Role role, std::string_view doc) {
+void FieldList::real(std::string_view name, std::optional<double>& value, Range range, Role role,
+                     std::string_view doc) {
   add(optional_field(field(name, FieldType::real, range, role, doc), value));
 }
 void FieldList::text(std::string_view name, std::string& value, Role role, std::string_view doc) {
   add(value_field(field(name, FieldType::text, {}, role, doc), value));
 }
-void FieldList::text(std::string_view name, std::optional<std::string>& value, Role role, std::string_view doc) {
+void FieldList::text(std::string_view name, std::optional<std::string>& value, Role role,
+                     std::string_view doc) {
   add(optional_field(field(name, FieldType::text, {}, role, doc), value));
 }
-void FieldList::path(std::string_view name, std::optional<std::string>& value, Role role, std::string_view doc) {
+void FieldList::path(std::string_view name, std::optional<std::string>& value, Role role,
+                     std::string_view doc) {
   add(optional_field(field(name, FieldType::path, {}, role, doc), value));
 }
-void FieldList::integers(std::string_view name, std::vector<Index>& value, Range range, Role role, std::string_view doc) {
+void FieldList::integers(std::string_view name, std::vector<Index>& value, Range range, Role role,
+                         std::string_view doc) {
   add(value_field(field(name, FieldType::integers, range, role, doc), value));
 }
-void FieldList::reals(std::string_view name, std::vector<double>& value, Range range, Role role, std::string_view doc) {
+void FieldList::reals(std::string_view name, std::vector<double>& value, Range range, Role role,
+                      std::string_view doc) {
   add(value_field(field(name, FieldType::reals, range, role, doc), value));
 }
-void FieldList::texts(std::string_view name, std::vector<std::string>& value, Role role, std::string_view doc) {
+void FieldList::texts(std::string_view name, std::vector<std::string>& value, Role role,
+                      std::string_view doc) {
   add(value_field(field(name, FieldType::texts, {}, role, doc), value));
 }
 
-void FieldList::add_choice(std::string_view name, std::vector<std::string> names, std::function<FieldValue()> get,
-                           std::function<std::string(const FieldValue&)> set, Role role, std::string_view doc) {
+void FieldList::add_choice(std::string_view name, std::vector<std::string> names,
+                           std::function<FieldValue()> get,
+                           std::function<std::string(const FieldValue&)> set, Role role,
+                           std::string_view doc) {
   Field f = field(name, FieldType::choice, {}, role, doc);
   f.choices = std::move(names);
   f.get = std::move(get);
@@ -149,7 +164,8 @@ void FieldList::add_choice(std::string_view name, std::vector<std::string> names
   add(std::move(f));
 }
 
-void FieldList::custom(std::string_view name, std::string_view form, std::function<std::string(const Literal&)> from,
+void FieldList::custom(std::string_view name, std::string_view form,
+                       std::function<std::string(const Literal&)> from,
                        std::function<FieldValue()> to, Role role, std::string_view doc) {
   Field f = field(name, FieldType::custom, {}, role, doc);
   f.form = form;
@@ -158,9 +174,10 @@ void FieldList::custom(std::string_view name, std::string_view form, std::functi
   add(std::move(f));
 }
 
-void FieldList::variant(std::string_view name, std::string& kind, std::vector<FieldVariant::Alternative> alternatives,
-                        std::string_view doc) {
-  entries_.emplace_back(FieldVariant{std::string(name), std::string(doc), std::move(alternatives), [&kind] { return kind; },
+void FieldList::variant(std::string_view name, std::string& kind,
+                        std::vector<FieldVariant::Alternative> alternatives, std::string_view doc) {
+  entries_.emplace_back(FieldVariant{std::string(name), std::string(doc), std::move(alternatives),
+                                     [&kind] { return kind; },
                                      [&kind](const std::string& k) { kind = k; }});
 }
 
@@ -189,7 +206,8 @@ std::vector<ConfigLeaf> leaves(const FieldList& fields, const std::string& prefi
     for (ConfigLeaf& leaf : more) out.push_back(std::move(leaf));
   };
   for (const FieldList::Entry& entry : fields.entries()) {
-    if (const auto* f = std::get_if<Field>(&entry)) out.push_back({prefix + f->name, f->get(), f->role, f->type == FieldType::path});
+    if (const auto* f = std::get_if<Field>(&entry))
+      out.push_back({prefix + f->name, f->get(), f->role, f->type == FieldType::path});
     if (const auto* g = std::get_if<FieldGroup>(&entry)) {
       if (g->present()) {
         append(leaves(*g->fields, prefix + g->name + "."));

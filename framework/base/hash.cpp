@@ -18,20 +18,23 @@ EVP_MD_CTX* as_context(void* p) { return static_cast<EVP_MD_CTX*>(p); }
 Digest finish(EVP_MD_CTX* context) {
   Digest digest{};
   unsigned int size = 0;
-  ATTUNE_CHECK(EVP_DigestFinal_ex(context, digest.data(), &size) == 1 && size == digest.size(), StorageError,
-               "libcrypto could not finish a SHA-256");
+  ATTUNE_CHECK(EVP_DigestFinal_ex(context, digest.data(), &size) == 1 && size == digest.size(),
+               StorageError, "libcrypto could not finish a SHA-256");
   return digest;
 }
 
 }  // namespace
 
 Sha256::Sha256() : context_(EVP_MD_CTX_new()) {
-  ATTUNE_CHECK(context_ != nullptr && EVP_DigestInit_ex(as_context(context_), EVP_sha256(), nullptr) == 1, StorageError,
-               "libcrypto has no SHA-256 to offer");
+  ATTUNE_CHECK(
+      context_ != nullptr && EVP_DigestInit_ex(as_context(context_), EVP_sha256(), nullptr) == 1,
+      StorageError, "libcrypto has no SHA-256 to offer");
 }
 Sha256::~Sha256() { EVP_MD_CTX_free(as_context(context_)); }
 
-void Sha256::update(const void* data, std::size_t bytes) { EVP_DigestUpdate(as_context(context_), data, bytes); }
+void Sha256::update(const void* data, std::size_t bytes) {
+  EVP_DigestUpdate(as_context(context_), data, bytes);
+}
 
 std::string Sha256::hex() {
   std::string out;
@@ -47,8 +50,9 @@ std::string sha256(std::string_view bytes) {
 
 std::uint64_t hash64(std::string_view text) {
   Digest digest{};
-  ATTUNE_CHECK(EVP_Digest(text.data(), text.size(), digest.data(), nullptr, EVP_sha256(), nullptr) == 1, StorageError,
-               "libcrypto has no SHA-256 to offer");
+  ATTUNE_CHECK(
+      EVP_Digest(text.data(), text.size(), digest.data(), nullptr, EVP_sha256(), nullptr) == 1,
+      StorageError, "libcrypto has no SHA-256 to offer");
   std::uint64_t h = 0;
   for (int i = 7; i >= 0; --i) h = h << 8 | digest[static_cast<std::size_t>(i)];
   return h;

@@ -23,7 +23,8 @@ class Sha256 {
 
 std::string sha256(std::string_view bytes);
 
-// The first eight bytes of SHA-256, little-endian: a hash that never changes, used to key random streams.
+// The first eight bytes of SHA-256, little-endian: a hash that never changes, used to key random
+// streams.
 std::uint64_t hash64(std::string_view text);
 
 // CRC-32C (Castagnoli), as in iSCSI and ext4: of "123456789" it is e3069283.

@@ -20,16 +20,6 @@ std::optional<Index> whole_number(std::string_view text) {
   return value;
 }
 
-std::vector<std::string_view> split(std::string_view text, char separator) {
-  std::vector<std::string_view> parts;
-  for (std::size_t at = 0; at <= text.size();) {
-    const std::size_t end = std::min(text.find(separator, at), text.size());
-    parts.push_back(trim(text.substr(at, end - at)));
-    at = end + 1;
-  }
-  return parts;
-}
-
 // "7" or "0-9", appended to seeds.
 std::string append_seeds(std::string_view part, std::vector<Index>& seeds) {
   const std::size_t dash = part.find('-');

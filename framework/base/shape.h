@@ -11,15 +11,16 @@ namespace attune {
 
 using Index = std::int64_t;
 
-// Sizes of a contiguous row-major array, outermost first, rank 0 to 4, held inline. Rank 0 is a scalar: size 1.
-// Zero-length dimensions are legal; negative ones are a ShapeError.
+// Sizes of a contiguous row-major array, outermost first, rank 0 to 4, held inline. Rank 0 is a
+// scalar: size 1. Zero-length dimensions are legal; negative ones are a ShapeError.
 class Shape {
  public:
   static constexpr int kMaxRank = 4;
 
   Shape() = default;
   Shape(std::initializer_list<Index> dims) {
-    ATTUNE_CHECK(dims.size() <= kMaxRank, ShapeError, "[shape] rank {} is above {}", dims.size(), kMaxRank);
+    ATTUNE_CHECK(dims.size() <= kMaxRank, ShapeError, "[shape] rank {} is above {}", dims.size(),
+                 kMaxRank);
     for (Index d : dims) {
       ATTUNE_CHECK(d >= 0, ShapeError, "[shape] dimension {} is {}, below zero", rank_, d);
       dims_[static_cast<std::size_t>(rank_++)] = d;

@@ -180,4 +180,14 @@ std::optional<std::string> did_you_mean(std::string_view word,
   return best;
 }
 
+std::vector<std::string_view> split(std::string_view text, char separator) {
+  std::vector<std::string_view> parts;
+  for (std::size_t at = 0; at <= text.size();) {
+    const std::size_t end = std::min(text.find(separator, at), text.size());
+    parts.push_back(trim(text.substr(at, end - at)));
+    at = end + 1;
+  }
+  return parts;
+}
+
 }  // namespace attune

@@ -13,6 +13,9 @@ namespace attune {
 std::string join(const std::vector<std::string>& items, std::string_view separator = ", ");
 
 // Without spaces, tabs and line ends on either side.
+// The pieces between separators, empty ones included; views into `text`.
+std::vector<std::string_view> split(std::string_view text, char separator);
+
 std::string_view trim(std::string_view text);
 
 // Where the text goes from one code point to the next: the bytes of the code point at `at`, 1 for a

@@ -8,7 +8,9 @@ namespace {
 
 constexpr std::size_t kFirstSlab = std::size_t{1} << 20;
 
-std::size_t aligned(std::size_t bytes) { return (bytes + Arena::kAlignment - 1) / Arena::kAlignment * Arena::kAlignment; }
+std::size_t aligned(std::size_t bytes) {
+  return (bytes + Arena::kAlignment - 1) / Arena::kAlignment * Arena::kAlignment;
+}
 
 Arena& thread_scratch() {
   thread_local Arena arena;
@@ -23,17 +25,18 @@ Arena::Arena(std::size_t initial_bytes) {
 }
 
 Arena::~Arena() {
-  for (const Slab& slab : slabs_) ::operator delete(slab.data, std::align_val_t{kAlignment});
+  for (const Slab& slab : slabs_) ::operator delete (slab.data, std::align_val_t{kAlignment});
 }
 
 void Arena::add_slab(std::size_t bytes) {
-  auto* data = static_cast<std::byte*>(::operator new(bytes, std::align_val_t{kAlignment}));
+  auto* data = static_cast<std::byte*>(::operator new (bytes, std::align_val_t{kAlignment}));
   slabs_.push_back({data, bytes, 0});
 }
 
 void* Arena::allocate_bytes(std::size_t bytes) {
   bytes = aligned(std::max<std::size_t>(bytes, 1));
-  while (current_ < slabs_.size() && slabs_[current_].used + bytes > slabs_[current_].size) ++current_;
+  while (current_ < slabs_.size() && slabs_[current_].used + bytes > slabs_[current_].size)
+    ++current_;
   if (current_ >= slabs_.size()) {
     add_slab(std::max({bytes, kFirstSlab, capacity()}));
     current_ = slabs_.size() - 1;
@@ -48,7 +51,7 @@ void* Arena::allocate_bytes(std::size_t bytes) {
 void Arena::reset() {
   if (slabs_.size() > 1) {
     const std::size_t total = capacity();
-    for (const Slab& slab : slabs_) ::operator delete(slab.data, std::align_val_t{kAlignment});
+    for (const Slab& slab : slabs_) ::operator delete (slab.data, std::align_val_t{kAlignment});
     slabs_.clear();
     add_slab(total);
   }
@@ -60,7 +63,8 @@ void Arena::rewind(Mark mark) {
   for (std::size_t i = mark.slab + 1; i < slabs_.size(); ++i) slabs_[i].used = 0;
   if (mark.slab < slabs_.size()) slabs_[mark.slab].used = mark.used;
   current_ = mark.slab;
-  // Outermost scratch of a thread that outgrew its slab: join, so that the next call finds room in one piece.
+  // Outermost scratch of a thread that outgrew its slab: join, so that the next call finds room in
+  // one piece.
   if (mark.slab == 0 && mark.used == 0) reset();
 }
 

@@ -7,9 +7,10 @@
 
 namespace attune {
 
-// Bump allocator for values that live one training step. Memory is 64-byte aligned and never returned before
-// destruction. A step that outgrows the slab takes another; reset() joins the slabs into one of their total size, so
-// that a warm step calls malloc nowhere. Not thread-safe: an arena belongs to the thread that builds the tape.
+// Bump allocator for values that live one training step. Memory is 64-byte aligned and never
+// returned before destruction. A step that outgrows the slab takes another; reset() joins the slabs
+// into one of their total size, so that a warm step calls malloc nowhere. Not thread-safe: an arena
+// belongs to the thread that builds the tape.
 class Arena {
  public:
   static constexpr std::size_t kAlignment = 64;
@@ -63,8 +64,8 @@ class Arena {
   std::size_t high_water_ = 0;
 };
 
-// Scratch of the calling thread, for kernels: marked on construction, rewound on destruction. Its memory stays with
-// the thread, so a warm kernel does not allocate.
+// Scratch of the calling thread, for kernels: marked on construction, rewound on destruction. Its
+// memory stays with the thread, so a warm kernel does not allocate.
 class Scratch {
  public:
   Scratch();

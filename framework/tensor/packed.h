@@ -8,8 +8,8 @@ namespace attune {
 
 // Rows (tokens) of several examples, one behind the other, without padding.
 //   offsets [n_examples + 1]: example e owns rows offsets[e] .. offsets[e+1]-1 (none is legal)
-//   example [n_examples]: logical id of each example, the same wherever it is packed (keys dropout masks)
-//   grid    [n_examples, 2]: rows and columns of patches of an image; absent for sequences
+//   example [n_examples]: logical id of each example, the same wherever it is packed (keys dropout
+//   masks) grid    [n_examples, 2]: rows and columns of patches of an image; absent for sequences
 struct PackedRows {
   View<const std::int32_t> offsets;
   View<const std::int32_t> example;

@@ -6,8 +6,8 @@
 
 namespace attune {
 
-// A contiguous row-major array that somebody else owns. Copying a view copies no element; View<const T> reads only.
-// A default view is absent (optional operands): data() is null.
+// A contiguous row-major array that somebody else owns. Copying a view copies no element;
+// View<const T> reads only. A default view is absent (optional operands): data() is null.
 template <class T>
 class View {
  public:
@@ -17,8 +17,9 @@ class View {
   View(T* data, const Shape& shape) : data_(data), shape_(shape) {}
   // View<T> reads as View<const T>.
   template <class U>
-    requires(std::is_const_v<T> && std::is_same_v<U, std::remove_const_t<T>>)
-  View(const View<U>& other) : data_(other.data()), shape_(other.shape()) {}  // NOLINT(google-explicit-constructor)
+  requires(std::is_const_v<T>&& std::is_same_v<U, std::remove_const_t<T>>)
+      View(const View<U>& other)
+      : data_(other.data()), shape_(other.shape()) {}  // NOLINT(google-explicit-constructor)
 
   explicit operator bool() const { return data_ != nullptr; }
   T* data() const { return data_; }
@@ -33,8 +34,9 @@ class View {
   T* row(Index i) const { return data_ + i * (shape_.size() / (shape_[0] ? shape_[0] : 1)); }
   // The same elements under another shape of equal size.
   View reshaped(const Shape& shape) const {
-    ATTUNE_CHECK(shape.size() == shape_.size(), ShapeError, "[reshape] {} holds {} elements, {} would hold {}", shape_.text(),
-                 shape_.size(), shape.text(), shape.size());
+    ATTUNE_CHECK(shape.size() == shape_.size(), ShapeError,
+                 "[reshape] {} holds {} elements, {} would hold {}", shape_.text(), shape_.size(),
+                 shape.text(), shape.size());
     return View(data_, shape);
   }
 
