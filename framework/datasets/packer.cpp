@@ -16,7 +16,10 @@ std::size_t at(Index i) { return static_cast<std::size_t>(i); }
 }  // namespace
 
 Packer::Packer(std::vector<Index> lengths, BatchRule rule, Index seed, const std::string& what)
-    : lengths_(std::move(lengths)), rule_(rule), seed_(seed) {
+    : lengths_(std::move(lengths)),
+      rule_(rule),
+      epochs_(static_cast<std::uint64_t>(seed), "shuffle", "epoch"),
+      packs_(static_cast<std::uint64_t>(seed), "shuffle", "packs") {
   ATTUNE_CHECK((rule.batch_tokens > 0) != (rule.batch_size > 0), ConfigError,
                "train.batch_tokens={} and train.batch_size={}: exactly one of them must be above 0",
                rule.batch_tokens, rule.batch_size);
@@ -44,8 +47,7 @@ Packer::Packer(std::vector<Index> lengths, BatchRule rule, Index seed, const std
   }
 }
 
-void Packer::shuffle(std::vector<Index>& items, const char* name, Index epoch) const {
-  const Stream stream(static_cast<std::uint64_t>(seed_), "shuffle", name);
+void Packer::shuffle(std::vector<Index>& items, const Stream& stream, Index epoch) {
   for (std::size_t left = items.size(); left > 1; --left) {
     const auto pick =
         stream.below(static_cast<std::uint32_t>(left), left, static_cast<std::uint32_t>(epoch));
@@ -57,7 +59,7 @@ const BatchPlan& Packer::epoch(Index epoch) {
   const std::size_t n = lengths_.size();
   order_.resize(n);
   std::iota(order_.begin(), order_.end(), Index{0});
-  shuffle(order_, "epoch", epoch);
+  shuffle(order_, epochs_, epoch);
   packed_.clear();
   starts_.assign(1, 0);
   if (rule_.batch_tokens > 0) {
@@ -77,7 +79,7 @@ const BatchPlan& Packer::epoch(Index epoch) {
 
   pack_order_.resize(starts_.size() - 1);
   std::iota(pack_order_.begin(), pack_order_.end(), Index{0});
-  shuffle(pack_order_, "packs", epoch);
+  shuffle(pack_order_, packs_, epoch);
   plan_.order_.clear();
   plan_.bounds_.assign(1, 0);
   for (Index pack : pack_order_) {

@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/philox.h"
 #include "base/shape.h"
 
 namespace attune {
@@ -58,12 +59,12 @@ class Packer {
   Index max_examples() const { return max_examples_; }
 
  private:
-  void shuffle(std::vector<Index>& items, const char* name, Index epoch) const;
+  static void shuffle(std::vector<Index>& items, const Stream& stream, Index epoch);
   Index pack_window(bool last);
 
   std::vector<Index> lengths_;
   BatchRule rule_;
-  Index seed_;
+  Stream epochs_, packs_;
   Index max_tokens_ = 0, max_examples_ = 0;
   BatchPlan plan_;
   // Work space of epoch().
