@@ -1,0 +1,278 @@
+// Every op's backward against central differences in double, on at least five shapes: one element,
+// odd sizes, empty rows, examples without rows. The scalarisation is random and the gradients must
+// not vanish: a check of zeros against zeros would pass (tiny-dnn's did).
+#include <gtest/gtest.h>
+
+#include <map>
+#include <set>
+
+#include "autograd/gradient_check.h"
+#include "autograd/ops.h"
+
+namespace attune {
+namespace {
+
+using Ids = std::vector<std::int32_t>;
+
+View<const std::int32_t> view(const Ids& v) {
+  static const std::int32_t kNothing = 0;
+  return {v.empty() ? &kNothing : v.data(), {static_cast<Index>(v.size())}};
+}
+
+// The same numbers in the tape's memory, where backward still finds them.
+View<const std::int32_t> kept(Tape<double>& t, const Ids& v) {
+  const auto copy = t.arena().view<std::int32_t>({static_cast<Index>(v.size())});
+  std::copy(v.begin(), v.end(), copy.begin());
+  return copy;
+}
+
+struct Case {
+  std::string what;
+  std::vector<CheckedInput> inputs;
+  std::function<Var(Tape<double>&, std::span<const Var>)> f;
+  std::set<std::string> flat = {};  // inputs that the mathematics gives no gradient
+};
+
+// Rows by example: each includes one example alone, odd lengths and examples without rows.
+const std::vector<Ids> kOffsets = {{0, 1}, {0, 3, 3, 8}, {0, 0, 7}, {0, 5, 6, 13, 13}, {0, 17}};
+const std::vector<Shape> kMatrices = {{1, 1}, {3, 5}, {7, 16}, {5, 33}, {2, 70}};
+
+Index rows(const Ids& offsets) { return offsets.back(); }
+Index examples(const Ids& offsets) { return static_cast<Index>(offsets.size()) - 1; }
+
+CheckedInput input(const std::string& name, const Shape& shape, double scale = 1.5) {
+  return random_input(name, shape, 7, scale);
+}
+
+// Coordinates of packed rows: examples 40, 41, … of three rows each.
+RowCoordinates coordinates(Tape<double>& t, Index n) {
+  Ids example, token;
+  for (Index i = 0; i < n; ++i) {
+    example.push_back(static_cast<std::int32_t>(40 + i / 3));
+    token.push_back(static_cast<std::int32_t>(i % 3));
+  }
+  return {kept(t, example), kept(t, token)};
+}
+
+using Cases = std::map<std::string, std::vector<Case>>;
+
+void matrix_cases(Cases& cases) {
+  for (const Shape& s : kMatrices) {
+    const Index n = s[0], d = s[1];
+    const std::string what = s.text();
+    const auto unary = [&](const std::string& op, auto f) {
+      cases[op].push_back({what, {input("x", s, 3)}, [f](auto& t, auto v) { return f(t, v[0]); }});
+    };
+    unary("relu", [](auto& t, Var x) { return t.apply(relu_op, {x}); });
+    if (d == 1) cases["relu"].back().flat = {"x"};  // the one element is negative
+    unary("silu", [](auto& t, Var x) { return t.apply(silu_op, {x}); });
+    unary("gelu", [](auto& t, Var x) { return gelu(t, x); });
+    unary("gelu", [](auto& t, Var x) { return gelu(t, x, {GeluForm::tanh}); });
+    unary("softmax",
+          [](auto& t, Var x) { return t.apply(softmax_op, {x}, {}, SoftmaxOptions{0.7}); });
+    cases["add"].push_back(
+        {what, {input("a", s), input("b", s)}, [](auto& t, auto v) { return add(t, v[0], v[1]); }});
+    cases["linear"].push_back({what,
+                               {input("x", s), input("weight", {n + 2, d}), input("bias", {n + 2})},
+                               [](auto& t, auto v) { return linear(t, v[0], v[1], v[2]); }});
+    cases["linear"].push_back({what + " without bias",
+                               {input("x", s), input("weight", {4, d})},
+                               [](auto& t, auto v) { return linear(t, v[0], v[1]); }});
+    if (d == 1) cases["softmax"].back().flat = {"x"};  // of one element it is 1
+    if (d > 1) {  // one element has nothing to normalise: gradients of the size of eps
+      cases["layer_norm"].push_back(
+          {what, {input("x", s), input("gain", {d}), input("bias", {d})}, [](auto& t, auto v) {
+             return layer_norm(t, v[0], v[1], v[2]);
+           }});
+      cases["rms_norm"].push_back({what, {input("x", s), input("gain", {d})}, [](auto& t, auto v) {
+                                     return rms_norm(t, v[0], v[1]);
+                                   }});
+    }
+    cases["dropout"].push_back({what, {input("x", s)}, [n](auto& t, auto v) {
+                                  return dropout(t, v[0], coordinates(t, n), {0.3, 99, 5});
+                                }});
+    cases["dropout_residual"].push_back(
+        {what, {input("x", s), input("branch", s)}, [n](auto& t, auto v) {
+           return dropout_residual(t, v[0], v[1], coordinates(t, n), {0.3, 99, 5});
+         }});
+    cases["cross_entropy"].push_back({what, {input("logits", {n, d + 1})}, [n, d](auto& t, auto v) {
+                                        Ids target;
+                                        for (Index i = 0; i < n; ++i)
+                                          target.push_back(static_cast<std::int32_t>(i % (d + 1)));
+                                        if (n > 2) target[1] = -100;
+                                        return cross_entropy(t, v[0], kept(t, target), {0.1, -100});
+                                      }});
+    cases["embedding"].push_back({what, {input("weight", s)}, [n](auto& t, auto v) {
+                                    Ids ids;
+                                    for (Index i = 0; i < 2 * n + 3; ++i)
+                                      ids.push_back(static_cast<std::int32_t>(i * i % n));
+                                    return t.apply(embedding_op, {v[0]}, {kept(t, ids)});
+                                  }});
+  }
+  cases["layer_norm"].push_back(
+      {"gain of zeros",
+       {input("x", {4, 6}), CheckedInput{"gain", {6}, std::vector<double>(6, 0.0)},
+        input("bias", {6})},
+       [](auto& t, auto v) { return layer_norm(t, v[0], v[1], v[2]); },
+       {"x"}});
+  cases["rms_norm"].push_back({"wide",
+                               {input("x", {3, 130}), input("gain", {130})},
+                               [](auto& t, auto v) { return rms_norm(t, v[0], v[1]); }});
+  cases["softmax"].push_back({"lengths 0, 1 and 5 of 5", {input("x", {3, 5})}, [](auto& t, auto v) {
+                                static const Ids lengths{0, 1, 5};
+                                return t.apply(softmax_op, {v[0]}, {view(lengths)},
+                                               SoftmaxOptions{});
+                              }});
+}
+
+void row_cases(Cases& cases) {
+  for (const Ids& o : kOffsets) {
+    const Index n = rows(o), b = examples(o), d = 5;
+    const std::string what = Shape{n, d}.text() + " in " + std::to_string(b);
+    const auto on_rows = [&](const std::string& op, std::vector<CheckedInput> more, auto f) {
+      std::vector<CheckedInput> inputs = {input("x", {n, d})};
+      for (CheckedInput& m : more) inputs.push_back(std::move(m));
+      cases[op].push_back(
+          {what, std::move(inputs), [f, &o](auto& t, auto v) { return f(t, v, o); }});
+    };
+    on_rows("mean_pool", {},
+            [](auto& t, auto v, const Ids& off) { return mean_pool(t, v[0], view(off)); });
+    on_rows("attention_pool", {input("scores", {n, 1})}, [](auto& t, auto v, const Ids& off) {
+      return attention_pool(t, v[0], v[1], view(off));
+    });
+    if (n == 1) cases["attention_pool"].back().flat = {"scores"};  // a softmax of one
+    on_rows("insert_cls", {input("cls", {d})},
+            [](auto& t, auto v, const Ids& off) { return insert_cls(t, v[0], v[1], view(off)); });
+    on_rows("position_1d", {input("table", {4, d})},
+            [](auto& t, auto v, const Ids& off) { return position_1d(t, v[0], v[1], view(off)); });
+    for (const auto pattern : {AttentionPattern::full, AttentionPattern::causal}) {
+      const Index heads = 2, d_k = 3, d_v = 5;
+      cases["attention"].push_back(
+          {what,
+           {input("q", {n, heads * d_k}), input("k", {n, heads * d_k}),
+            input("v", {n, heads * d_v})},
+           [pattern, &o](auto& t, auto v) {
+             static const Ids ids{11, 12, 13, 14};
+             AttentionOptions options;
+             options.n_heads = 2;
+             options.pattern = pattern;
+             options.dropout = {0.25, 1234, 3};
+             const View<const std::int32_t> example(ids.data(), {examples(o)});
+             return attention(t, v[0], v[1], v[2], view(o), view(o), example, options);
+           }});
+      if (n == 1) cases["attention"].back().flat = {"q", "k"};
+    }
+  }
+  // Every example must have a first row.
+  for (const Ids& o : std::vector<Ids>{{0, 1}, {0, 2, 3}, {0, 1, 2, 9}, {0, 4}, {0, 6, 11}}) {
+    cases["first_row"].push_back({"first of " + std::to_string(rows(o)),
+                                  {input("x", {rows(o), 3})},
+                                  [o](auto& t, auto v) { return first_row(t, v[0], view(o)); }});
+  }
+  // Grids below, at and above the tables' length, with and without a class row.
+  const std::vector<Ids> grids = {{1, 1}, {2, 3}, {4, 1, 1, 5}, {7, 2}, {3, 3, 2, 9}};
+  for (const Ids& g : grids) {
+    for (const bool cls : {false, true}) {
+      Ids offsets{0};
+      for (std::size_t i = 0; i < g.size(); i += 2)
+        offsets.push_back(offsets.back() + g[i] * g[i + 1] + (cls ? 1 : 0));
+      cases["position_2d"].push_back(
+          {"grid",
+           {input("x", {rows(offsets), 3}), input("rows", {3, 3}), input("columns", {4, 3})},
+           [g, offsets, cls](auto& t, auto v) {
+             PackedRows packed;
+             packed.offsets = view(offsets);
+             packed.grid =
+                 View<const std::int32_t>(g.data(), {static_cast<Index>(g.size() / 2), 2});
+             return position_2d(t, v[0], v[1], v[2], packed, cls);
+           }});
+    }
+  }
+  // Cross-attention with keys of another number, shared by pairs of heads; an example without keys.
+  cases["attention"].push_back({"grouped keys, one example without keys",
+                                {input("q", {5, 12}), input("k", {4, 6}), input("v", {4, 4})},
+                                [](auto& t, auto v) {
+                                  static const Ids q_off{0, 2, 5}, k_off{0, 4, 4}, ids{3, 4};
+                                  AttentionOptions options;
+                                  options.n_heads = 4;
+                                  options.n_kv_heads = 2;
+                                  return attention(t, v[0], v[1], v[2], view(q_off), view(k_off),
+                                                   view(ids), options);
+                                }});
+}
+
+const Cases& all_cases() {
+  static const Cases cases = [] {
+    Cases c;
+    matrix_cases(c);
+    row_cases(c);
+    return c;
+  }();
+  return cases;
+}
+
+class Gradients : public testing::TestWithParam<const Op*> {};
+
+TEST_P(Gradients, MatchCentralDifferences) {
+  const auto found = all_cases().find(std::string(GetParam()->name));
+  ASSERT_NE(found, all_cases().end()) << "no cases for " << GetParam()->name;
+  EXPECT_GE(found->second.size(), 5U);
+  for (const Case& c : found->second) {
+    const GradientCheck check = check_gradients(c.f, c.inputs);
+    ASSERT_EQ(check.entries.size(), c.inputs.size());
+    for (const GradientCheck::Entry& e : check.entries) {
+      EXPECT_LT(e.worst, 1e-6) << found->first << " " << c.what << " " << e.name;
+      EXPECT_FALSE(std::isnan(e.worst)) << found->first << " " << c.what << " " << e.name;
+    }
+    for (const auto& e : check.entries)
+      EXPECT_EQ(e.gradient_norm > 0, !c.flat.contains(e.name))
+          << found->first << " " << c.what << " " << e.name;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(EveryOp, Gradients, testing::ValuesIn(all_ops().begin(), all_ops().end()),
+                         [](const auto& op) { return std::string(op.param->name); });
+
+// The tester tested: an op whose backward forgets a term must not pass.
+TEST(GradientCheck, CatchesALayerNormThatForgetsATerm) {
+  static Op broken = layer_norm_op;
+  broken.f64.backward = [](OpCall<double>& c) {
+    // dx without the mean of g · x̂: exact for constant dy, which is why dy is random.
+    const Index d = c.in[0].dim(1);
+    for (Index i = 0; i < c.in[0].dim(0); ++i) {
+      double mean = 0;
+      for (Index j = 0; j < d; ++j)
+        mean += c.grad_out[0](i, j) * c.in[1][j] / static_cast<double>(d);
+      for (Index j = 0; j < d; ++j)
+        c.grad_in[0](i, j) += c.saved[1][i] * (c.grad_out[0](i, j) * c.in[1][j] - mean);
+    }
+  };
+  const auto check = check_gradients(
+      [](auto& t, auto v) {
+        return t.apply(broken, {v[0], v[1], v[2]}, {}, NormOptions{});
+      },
+      {input("x", {3, 5}), input("gain", {5}), input("bias", {5})});
+  EXPECT_GT(check.entries[0].worst, 1e-2);
+}
+
+TEST(GradientCheck, SeesABackwardThatDoesNothing) {
+  static Op idle = add_op;
+  idle.f64.backward = [](OpCall<double>&) {};
+  const auto check = check_gradients(
+      [](auto& t, auto v) {
+        return t.apply(idle, {v[0], v[1]});
+      },
+      {input("a", {2, 3}), input("b", {2, 3})});
+  EXPECT_GT(check.worst(), 0.5);
+  EXPECT_EQ(check.smallest_norm(), 0);
+}
+
+// A wrong step size shows: the check measures something.
+TEST(GradientCheck, AnAbsurdStepFails) {
+  const auto check =
+      check_gradients([](auto& t, auto v) { return gelu(t, v[0]); }, {input("x", {2, 3}, 3)}, 2.0);
+  EXPECT_GT(check.worst(), 1e-3);
+}
+
+}  // namespace
+}  // namespace attune

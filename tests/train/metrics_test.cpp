@@ -1,0 +1,65 @@
+#include "train/metrics.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+namespace attune {
+namespace {
+
+Scored binary(const std::vector<float>& score, const std::vector<Index>& target) {
+  Scored s;
+  s.n_classes = 2;
+  s.target = target;
+  for (const float x : score) {
+    s.logits.push_back(0);
+    s.logits.push_back(x);
+  }
+  return s;
+}
+
+// Counting pairs, one by one: a positive above a negative counts 1, a tie ½.
+double auc_by_pairs(const std::vector<float>& score, const std::vector<Index>& target) {
+  double won = 0, pairs = 0;
+  for (std::size_t i = 0; i < score.size(); ++i)
+    for (std::size_t j = 0; j < score.size(); ++j)
+      if (target[i] == 1 && target[j] == 0) {
+        won += score[i] > score[j] ? 1 : score[i] == score[j] ? 0.5 : 0;
+        pairs += 1;
+      }
+  return won / pairs;
+}
+
+TEST(Auc, IsTheShareOfPairsInTheRightOrder) {
+  const std::vector<float> score{0.1F, 2, -1, 0.5F, 0.5F, 3, 0.5F, -1};
+  const std::vector<Index> target{0, 1, 0, 1, 0, 0, 1, 1};
+  EXPECT_DOUBLE_EQ(*classification_metric("auc", binary(score, target)),
+                   auc_by_pairs(score, target));
+  EXPECT_DOUBLE_EQ(*classification_metric("auc", binary({1, 2, 3}, {0, 1, 1})), 1.0);
+  EXPECT_DOUBLE_EQ(*classification_metric("auc", binary({1, 1, 1}, {0, 1, 1})), 0.5);
+}
+
+TEST(Auc, DoesNotExistForOneClassOrThree) {
+  EXPECT_FALSE(classification_metric("auc", binary({1, 2}, {1, 1})));
+  Scored three;
+  three.n_classes = 3;
+  three.logits.assign(6, 0.0F);
+  three.target = {0, 2};
+  EXPECT_FALSE(classification_metric("auc", three));
+}
+
+TEST(Loss, OfEvenLogitsIsTheLogOfTheNumberOfClasses) {
+  Scored s;
+  s.n_classes = 5;
+  s.logits.assign(15, 3.0F);
+  s.target = {0, 4, 2};
+  EXPECT_NEAR(*classification_metric("loss", s), std::log(5.0), 1e-15);
+  EXPECT_DOUBLE_EQ(*classification_metric("accuracy", s), 1.0 / 3);  // the first of equals
+}
+
+TEST(Loss, OfAHugeMarginIsFinite) {
+  EXPECT_NEAR(*classification_metric("loss", binary({1e4F, -1e4F}, {0, 0})), 5000, 1e-9);
+}
+
+}  // namespace
+}  // namespace attune
