@@ -46,6 +46,10 @@ Binding bind(const Document& document, FieldList& root, Diagnostics& diagnostics
 // with the schema unless the root has a field of that name.
 std::string dump(const FieldList& root, std::string_view schema = "attune/experiment@1");
 
+// The same of single leaves, in their order; keys of one group must stand together.
+std::string dump(const std::vector<ConfigLeaf>& leaves,
+                 std::string_view schema = "attune/experiment@1");
+
 // A line a leaf: "model.d_model = 64   <- command line (was 48 at configs/model/tiny.yaml:3:3)".
 std::string origins(const Binding& binding);
 // The right side of such a line, "command line (was 48 at …)".

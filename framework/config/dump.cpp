@@ -63,6 +63,23 @@ std::string dump(const FieldList& root, std::string_view schema) {
   return out;
 }
 
+std::string dump(const std::vector<ConfigLeaf>& leaves, std::string_view schema) {
+  std::string out = fmt::format("schema: {}\n", schema);
+  std::vector<std::string_view> open;  // the groups that the last line stands in
+  for (const ConfigLeaf& leaf : leaves) {
+    std::vector<std::string_view> path = split(leaf.key, '.');
+    const std::string_view name = path.back();
+    path.pop_back();
+    std::size_t common = 0;
+    while (common < path.size() && common < open.size() && path[common] == open[common]) ++common;
+    for (std::size_t i = common; i < path.size(); ++i)
+      out += fmt::format("{:{}}{}:\n", "", 2 * i, path[i]);
+    out += fmt::format("{:{}}{}: {}\n", "", 2 * path.size(), name, to_text(escaped(leaf.value)));
+    open = path;
+  }
+  return out;
+}
+
 std::string origin_text(const BoundLeaf& leaf) {
   std::vector<std::string> before;
   for (auto was = leaf.was.rbegin(); was != leaf.was.rend(); ++was) {

@@ -44,28 +44,35 @@ View<const Real> Learner<Real>::converted(const Batch& batch) {
 }
 
 template <class Real>
-double Learner<Real>::gradients(const Batch& batch, Index step) {
+typename Learner<Real>::Step Learner<Real>::differentiate(const Batch& batch, Index step) {
   const Pass<Real> p = pass(training_tape_, batch, true, step);
   std::fill(grads().begin(), grads().end(), Real(0));
   const Var logits = (*model_)(p, training_tape_.constant(converted(batch)));
   const Var loss = cross_entropy(training_tape_, logits, batch.targets());
   training_tape_.backward(loss);
   logits_ = training_tape_.value(logits);
-  return static_cast<double>(training_tape_.value(loss)[0]);
-}
 
-template <class Real>
-typename Learner<Real>::Step Learner<Real>::step(const Batch& batch, Index step) {
-  Step result;
-  result.loss = gradients(batch, step);
   Index right = 0;
   for (Index e = 0; e < batch.n_examples(); ++e) {
     const Real* z = logits_.row(e);
     right += std::max_element(z, z + n_classes_) - z == batch.targets()[e];
   }
+  Step result;
+  result.loss = static_cast<double>(training_tape_.value(loss)[0]);
   result.accuracy = static_cast<double>(right) / static_cast<double>(batch.n_examples());
+  return result;
+}
+
+template <class Real>
+void Learner<Real>::update(Index step, Step& result) {
   result.lr = learning_rate(options_.schedule, options_.optim.adamw.lr, step, options_.steps);
   result.grad_norm = optimiser_->step(values(), grads(), result.lr, step);
+}
+
+template <class Real>
+typename Learner<Real>::Step Learner<Real>::step(const Batch& batch, Index step) {
+  Step result = differentiate(batch, step);
+  update(step, result);
   return result;
 }
 

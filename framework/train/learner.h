@@ -31,10 +31,13 @@ class Learner {
     double grad_norm = 0;  // before clipping
     double lr = 0;
   };
-  // Forward, backward, update. `step` counts from 0 and keys the dropout masks.
+  // Forward and backward: loss, accuracy and the gradients. `step` counts from 0 and keys the
+  // dropout masks.
+  Step differentiate(const Batch& batch, Index step);
+  // The optimiser's update from these gradients, which it may clip: grad_norm and lr.
+  void update(Index step, Step& result);
+  // Both.
   Step step(const Batch& batch, Index step);
-  // Loss and gradients alone, for probes and tests; gradients are overwritten.
-  double gradients(const Batch& batch, Index step);
 
   // Logits of a batch without dropout, [n_examples, n_classes]; valid until the next call.
   View<const Real> evaluate(const Batch& batch);
@@ -44,6 +47,8 @@ class Learner {
   View<Real> grads() const { return grads_->all(); }
   View<Real> value(ParameterId id) const { return (*values_)[id]; }
   View<Real> grad(ParameterId id) const { return (*grads_)[id]; }
+  const ParameterBlock<Real>& value_block() const { return *values_; }
+  const ParameterBlock<Real>& grad_block() const { return *grads_; }
   AdamW<Real>& optimiser() { return *optimiser_; }
   std::size_t memory_high_water() const { return arena_.high_water(); }  // bytes of one step
 

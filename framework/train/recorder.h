@@ -46,6 +46,7 @@ class Recorder {
 
   // What becomes the run file.
   RunContent& content() { return content_; }
+  const RunContent& content() const { return content_; }
   void measure(const std::string& name, const std::string& units, double value) {
     measured_.push_back({name, units, value});
   }
@@ -59,7 +60,7 @@ class Recorder {
   }
 
   // Where an earlier start of this trial left off, with the rows up to there; call after the
-  // declarations.
+  // declarations, before the first row.
   virtual std::optional<TrainingState> restore() { return std::nullopt; }
   virtual void checkpoint(const TrainingState&) {}
 

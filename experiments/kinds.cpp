@@ -1,0 +1,12 @@
+#include "experiments/kinds.h"
+
+#include "experiments/train.h"
+
+namespace attune {
+
+const std::vector<Kind>& all_kinds() {
+  static const std::vector<Kind> kinds = {train_kind};
+  return kinds;
+}
+
+}  // namespace attune

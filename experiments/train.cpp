@@ -1,0 +1,52 @@
+#include "experiments/train.h"
+
+namespace attune {
+
+void TrainKind::fields(FieldList& f) {
+  f.variant("data", data_.kind, data_.alternatives(), "what is learnt from");
+  f.variant("model", model_kind_,
+            {FieldList::alternative("vit", listed_models()[0].doc, trainer_.model)}, "what learns");
+  trainer_.optim.fields(f);
+  trainer_.schedule.fields(f);
+  f.group("train", trainer_.train, "how long, and on what batches");
+  f.group("select", trainer_.select, "which step's parameters are tested");
+  metrics_.fields(f);
+  f.group("probes", trainer_.probes, "what else is measured on the way; changes no bit of it");
+  f.group("numerics", numerics_, "what happens to a run that diverges");
+  f.group("checkpoint", trainer_.checkpoint, "how often a running trial is saved");
+  f.group("results", trainer_.results, "what else the run file keeps");
+}
+
+std::unique_ptr<Dataset> TrainKind::open(Index seed) const {
+  return data_.open({trainer_.model.patch, seed});
+}
+
+std::string TrainKind::data_sha256(Index seed) const {
+  const std::unique_ptr<Dataset> data = open(seed);
+  Trainer::check(trainer_, *data);
+  return data->sha256();
+}
+
+void TrainKind::run(const Trial& trial, const KindOptions& options, RunContext& context) {
+  const auto& self = static_cast<const TrainKind&>(options);
+  const std::unique_ptr<Dataset> data = self.open(trial.seed);
+  context.threads.run([&] {
+    Trainer trainer(self.trainer_, *data, trial.seed, context.recorder);
+    trainer.run();
+  });
+  if (context.recorder.content().status == "diverged" &&
+      self.numerics_.nan == NumericsOptions::Nan::stop_study)
+    throw NumericError(fmt::format("{} diverged, and numerics.nan is stop_study", trial.stem()));
+}
+
+const Kind train_kind{
+    "train", "trains a model from scratch, chooses a step on validation data, tests it once",
+    [] { return std::unique_ptr<KindOptions>(std::make_unique<TrainKind>()); }, &TrainKind::run};
+
+const std::vector<Listed>& listed_models() {
+  static const std::vector<Listed> models = {
+      {"vit", "vision transformer over packed patches of images of any size"}};
+  return models;
+}
+
+}  // namespace attune

@@ -1,0 +1,33 @@
+#pragma once
+
+#include "datasets/data_kinds.h"
+#include "train/kind.h"
+#include "train/trainer.h"
+
+namespace attune {
+
+// kind: train. Trains one model from scratch on one split of a dataset, and tests it once.
+class TrainKind : public KindOptions {
+ public:
+  void fields(FieldList& f) override;
+  std::string data_sha256(Index seed) const override;
+  std::vector<std::string> shown_metrics() const override { return metrics_.shown; }
+
+  static void run(const Trial& trial, const KindOptions& options, RunContext& context);
+
+ private:
+  std::unique_ptr<Dataset> open(Index seed) const;
+
+  DataConfig data_;
+  std::string model_kind_ = "vit";
+  TrainerOptions trainer_;
+  MetricsOption metrics_;
+  NumericsOptions numerics_;
+};
+
+extern const Kind train_kind;
+
+// What `attune list models` shows.
+const std::vector<Listed>& listed_models();
+
+}  // namespace attune

@@ -1,0 +1,114 @@
+#include "launch/in_process.h"
+
+#include <chrono>
+#include <filesystem>
+
+#include "base/build_facts.h"
+#include "storage/metadata.h"
+#include "train/trial_recorder.h"
+
+namespace attune {
+namespace {
+
+// The text of a leaf, or nothing when it is null or absent.
+std::string text_of(const Study& study, std::string_view key) {
+  const BoundLeaf* bound = study.binding.find(key);
+  const auto* text = bound ? std::get_if<std::string>(&bound->leaf.value) : nullptr;
+  return text ? *text : std::string();
+}
+
+RunMetadata metadata_of(const Study& study, const LaunchOptions& options,
+                        const TrialRecorder& recorder, const std::string& started) {
+  RunMetadata m;
+  m.started = started;
+  m.finished = utc_now();
+  m.seconds = recorder.seconds();
+  m.attempts = recorder.attempts();
+  m.executed_steps = recorder.executed_steps();
+  m.threads = options.threads;
+  m.argv = options.argv;
+  m.folder = std::filesystem::current_path().string();
+  m.data_file = text_of(study, "data.file");
+  for (const BoundLeaf& bound : study.binding.leaves)
+    m.origins.emplace_back(bound.leaf.key, origin_text(bound));
+  for (const Measured& figure : recorder.measured())
+    m.measured.push_back({figure.name, figure.value, figure.units});
+  return m;
+}
+
+// Runs one trial in its folder; tells the sink how it ended.
+void run_one(const Study& study, const Trial& trial, RunningTrial& running,
+             const LaunchOptions& options, kernels::Threads& threads, Index place, Index n_trials,
+             LaunchResult& result) {
+  const auto sink = [&options, place](Event event) {
+    // The trainer does not know its place among the trials.
+    std::visit(
+        [place](auto& e) {
+          if constexpr (requires { e.trial; }) e.trial = place;
+        },
+        event);
+    if (options.sink) options.sink(event);
+  };
+  const std::string started = utc_now();
+  const BoundLeaf* steps = study.binding.find("train.steps");
+  const Index n_steps = steps ? std::get<Index>(steps->leaf.value) : 0;
+  TrialRecorder recorder(running.folder(), trial.identity(), std::string(build_facts().build_id),
+                         n_steps, sink, options.stop);
+  sink(TrialStarted{place, n_trials, trial.stem(), recorder.resumes_at(), n_steps});
+  TrialEnded ended{.trial = place, .final = {}, .why = {}};
+  try {
+    RunContext context{recorder, threads};
+    study.options->kind().run(trial, study.options->options(), context);
+    const RunContent& content = recorder.content();
+    running.finish(trial, content, metadata_of(study, options, recorder, started));
+    result.finished += 1;
+    if (content.status == "diverged") {
+      result.diverged += 1;
+      ended.how = TrialEnded::How::diverged;
+      ended.why = content.final.empty() ? "" : content.final.front().how;
+    }
+    ended.step = content.steps;
+    for (const std::string& path : study.options->options().shown_metrics())
+      for (const FinalMetric& m : content.final)
+        if (m.split + "/" + m.name == path) ended.final.emplace_back(path, m.value);
+  } catch (const InterruptedError& stop) {
+    ended.how = TrialEnded::How::stopped;
+    ended.why = stop.what();
+    ended.seconds = recorder.seconds();
+    sink(ended);
+    throw;
+  } catch (const std::exception& error) {
+    ended.how = TrialEnded::How::failed;
+    ended.why = error.what();
+    ended.seconds = recorder.seconds();
+    sink(ended);
+    throw;
+  }
+  ended.seconds = recorder.seconds();
+  sink(ended);
+}
+
+}  // namespace
+
+LaunchResult InProcessLauncher::run(const Study& study, const std::vector<Trial>& waiting,
+                                    StudyFolder& folder, const LaunchOptions& options) {
+  LaunchResult result;
+  kernels::Threads threads(options.threads);
+  const auto n = static_cast<Index>(waiting.size());
+  for (Index i = 0; i < n; ++i) {
+    const Trial& trial = waiting[static_cast<std::size_t>(i)];
+    if (options.stop && options.stop->requested())
+      throw InterruptedError(*options.stop->requested(), "stopped between two trials");
+    try {
+      auto running = folder.start(trial);
+      if (running) run_one(study, trial, *running, options, threads, i + 1, n, result);
+    } catch (const BusyError&) {
+      result.busy += 1;
+    } catch (const std::bad_alloc&) {
+      result.failures.push_back(trial.stem() + " ran out of memory");
+    }
+  }
+  return result;
+}
+
+}  // namespace attune

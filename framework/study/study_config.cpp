@@ -1,0 +1,106 @@
+#include "study/study_config.h"
+
+#include <algorithm>
+
+#include "base/files.h"
+#include "base/hash.h"
+#include "base/quantity.h"
+
+namespace attune {
+
+StudyOptions::StudyOptions(const Kind& kind) : kind_(&kind), options_(kind.options()) {}
+
+void StudyOptions::fields(FieldList& f) {
+  f.text("name", name, Role::study, "the study's name, and its folder's");
+  f.require("name");
+  f.text("doc", doc, Role::study, "what it asks");
+  const std::string kind_name = kind_->name;
+  f.custom(
+      "kind", "one of `attune list kinds`",
+      [kind_name](const Literal& l) -> std::string {
+        return !l.is_list && l.items.size() == 1 && l.items[0] == kind_name ? "" : "is no kind";
+      },
+      [kind_name]() -> FieldValue { return kind_name; }, Role::result, "what a trial does");
+  options_->fields(f);
+  f.custom(
+      "seeds", kSeedsForm, [this](const Literal& l) { return parse_seeds(l, seeds); },
+      [this]() -> FieldValue { return seeds; }, Role::study,
+      "replicates of every row, a trial each");
+  f.rule([this]() -> std::optional<Complaint> {
+    const bool plain = name.find('/') == std::string::npos && !name.starts_with('.');
+    if (plain) return std::nullopt;
+    return Complaint{"name",
+                     fmt::format("name={} cannot be a folder's name", name),
+                     "no '/' and no '.' in front",
+                     {}};
+  });
+}
+
+Study load_study(const LoadOptions& load, std::span<const Kind> kinds) {
+  Diagnostics diagnostics;
+  const Document document = compose(load, diagnostics);
+  if (document.usable) check_schema(document, diagnostics);
+  if (!document.usable) diagnostics.raise();
+  const std::string name = document.scalar("kind").value_or("train");
+  const auto* kind = std::find_if(kinds.data(), kinds.data() + kinds.size(),
+                                  [&](const Kind& k) { return k.name == name; });
+  if (kind == kinds.data() + kinds.size()) {
+    std::vector<std::string> names;
+    for (const Kind& k : kinds) names.push_back(k.name);
+    Diagnostic wrong;
+    wrong.at = document.find("kind")->at;
+    wrong.message = fmt::format("kind={} is no kind of trial", name);
+    wrong.hints = {fmt::format("kinds are: {}", fmt::join(names, ", "))};
+    diagnostics.error(wrong);
+    diagnostics.raise();
+  }
+  Study study;
+  study.options = std::make_unique<StudyOptions>(*kind);
+  study.fields = std::make_unique<FieldList>();
+  study.options->fields(*study.fields);
+  study.binding = bind(document, *study.fields, diagnostics);
+  diagnostics.raise();
+  study.notes = diagnostics.notes();
+  return study;
+}
+
+std::vector<Trial> plan_trials(const Study& study) {
+  const StudyOptions& options = *study.options;
+  Trial trial;
+  trial.study = options.name;
+  trial.kind = options.kind().name;
+  for (const BoundLeaf& bound : study.binding.leaves) {
+    trial.config.push_back(bound.leaf);
+    const auto* path = std::get_if<std::string>(&bound.leaf.value);
+    if (bound.leaf.key == "train.init_from" && path) trial.init_sha256 = sha256(read_file(*path));
+  }
+  trial.config_yaml = dump(trial.recorded_config());
+  std::vector<Trial> trials;
+  for (const Index seed : options.seeds) {
+    trial.seed = seed;
+    trial.data_sha256 = options.options().data_sha256(seed);
+    trials.push_back(trial);
+  }
+  return trials;
+}
+
+std::vector<std::string> changed_keys(const std::vector<ConfigLeaf>& before,
+                                      const std::vector<ConfigLeaf>& now) {
+  const auto text_of = [](const std::vector<ConfigLeaf>& leaves, const std::string& key) {
+    for (const ConfigLeaf& leaf : leaves)
+      if (leaf.key == key) return to_text(leaf.value);
+    return std::string("absent");
+  };
+  std::vector<std::string> changes;
+  const auto compare = [&](const ConfigLeaf& leaf) {
+    const std::string was = text_of(before, leaf.key), is = text_of(now, leaf.key);
+    std::string change = fmt::format("{}: {} then, {} now", leaf.key, was, is);
+    if (was != is && std::find(changes.begin(), changes.end(), change) == changes.end())
+      changes.push_back(std::move(change));
+  };
+  for (const ConfigLeaf& leaf : now) compare(leaf);
+  for (const ConfigLeaf& leaf : before) compare(leaf);
+  return changes;
+}
+
+}  // namespace attune

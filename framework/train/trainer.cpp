@@ -1,0 +1,330 @@
+#include "train/trainer.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+#include "base/hash.h"
+#include "storage/run_file.h"
+
+namespace attune {
+namespace {
+
+LearnerOptions learner_options(const TrainerOptions& o) {
+  return {o.model, o.optim, o.schedule, o.train.steps};
+}
+
+BatchRule batch_rule(const TrainOptions& o) {
+  return o.batch_size ? BatchRule{0, *o.batch_size} : BatchRule{o.batch_tokens, 0};
+}
+
+std::string bytes_of(View<const float> x) {
+  return std::string(reinterpret_cast<const char*>(x.data()),
+                     static_cast<std::size_t>(x.size()) * sizeof(float));
+}
+
+void copy_bytes(const std::string& bytes, View<float> x) {
+  ATTUNE_CHECK(bytes.size() == static_cast<std::size_t>(x.size()) * sizeof(float), StorageError,
+               "a checkpoint holds {} bytes of parameters, this model has {}", bytes.size(),
+               static_cast<std::size_t>(x.size()) * sizeof(float));
+  std::memcpy(x.data(), bytes.data(), bytes.size());
+}
+
+// Metrics that a split can have: auc needs two classes, both of them there.
+std::vector<MetricInfo> available(const Dataset& data, Split split) {
+  Scored labels;
+  labels.n_classes = data.n_classes();
+  for (Index i = 0; i < data.n_examples(split); ++i)
+    labels.target.push_back(data.example(split, i).label);
+  labels.logits.assign(static_cast<std::size_t>(labels.size() * labels.n_classes), 0.0F);
+  std::vector<MetricInfo> metrics;
+  if (labels.size() == 0) return metrics;
+  for (const MetricInfo& m : classification_metrics())
+    if (classification_metric(m.name, labels)) metrics.push_back(m);
+  return metrics;
+}
+
+}  // namespace
+
+Trainer::Trainer(const TrainerOptions& options, const Dataset& data, Index seed, Recorder& recorder)
+    : options_(options),
+      data_(data),
+      seed_(static_cast<std::uint64_t>(seed)),
+      recorder_(recorder),
+      learner_(learner_options(options), data.n_classes(), seed_),
+      batches_(Packer(data.n_tokens(Split::train), batch_rule(options.train), seed)),
+      last_checkpoint_(std::chrono::steady_clock::now()) {
+  batch_.reserve(batches_.packer().max_tokens(), batches_.packer().max_examples(), data.patch());
+}
+
+void Trainer::check(const TrainerOptions& options, const Dataset& data) {
+  for (const Split split : kSplits)
+    Packer(data.n_tokens(split), batch_rule(options.train), 0, std::string(name_of(split)));
+  if (options.select.how == SelectOptions::How::last) return;
+  for (const MetricInfo& m : available(data, Split::val))
+    if (m.name == options.select.metric()) return;
+  throw DataError(
+      fmt::format("select.by={} cannot be had from the {} validation examples of this split; set "
+                  "select.how=last, or give the split other validation data",
+                  options.select.by, data.n_examples(Split::val)));
+}
+
+void Trainer::declare() {
+  train_metrics_ = {{"loss", "nat", "mean cross-entropy of the step's batch", "minimize"},
+                    {"accuracy", "1", "accuracy on the step's batch", "maximize"},
+                    {"grad_norm", "1", "L2 norm of the gradient before clipping", ""},
+                    {"lr", "1", "learning rate", ""}};
+  val_metrics_ = available(data_, Split::val);
+  test_metrics_ = available(data_, Split::test);
+  recorder_.declare("train", train_metrics_);
+  recorder_.declare("val", val_metrics_);
+  recorder_.declare("test", test_metrics_);
+  if (options_.probes.gradient_norms)
+    recorder_.declare_probe(gradient_norms_table(learner_.registry()));
+}
+
+void Trainer::initial_parameters() {
+  if (!options_.train.init_from) return;
+  const std::string& path = *options_.train.init_from;
+  const WeightSet set = read_weights(path);
+  for (const ParameterId id : learner_.registry().by_name()) {
+    const Registry::Parameter& p = learner_.registry()[id];
+    const auto found = std::find_if(set.tensors.begin(), set.tensors.end(),
+                                    [&](const NamedTensor& t) { return t.name == p.name; });
+    ATTUNE_CHECK(found != set.tensors.end(), DataError,
+                 "{}: /weights has no '{}' {}, which this model needs", path, p.name,
+                 p.shape.text());
+    ATTUNE_CHECK(found->shape == p.shape, DataError, "{}: /weights/{} has shape {}, not {}", path,
+                 p.name, found->shape.text(), p.shape.text());
+    std::copy(found->values.begin(), found->values.end(), learner_.value(id).begin());
+  }
+}
+
+TrainingState Trainer::state(Index step) const {
+  TrainingState s;
+  s.step = step;
+  s.blobs["values"] = values();
+  auto& optimiser = const_cast<Learner<float>&>(learner_).optimiser();
+  s.blobs["first_moment"] = bytes_of(optimiser.first_moment());
+  s.blobs["second_moment"] = bytes_of(optimiser.second_moment());
+  if (chosen_.step >= 0) {
+    s.blobs["chosen"] = chosen_.values;
+    s.blobs["chosen_at"] = fmt::format("{} {:a}", chosen_.step, chosen_.score);
+  }
+  for (const auto& [which, kept] : kept_) {
+    s.blobs["kept." + which] = kept.values;
+    s.blobs["kept_at." + which] = std::to_string(kept.step);
+  }
+  return s;
+}
+
+void Trainer::restore(const TrainingState& s) {
+  set_values(s.blobs.at("values"));
+  copy_bytes(s.blobs.at("first_moment"), learner_.optimiser().first_moment());
+  copy_bytes(s.blobs.at("second_moment"), learner_.optimiser().second_moment());
+  if (s.blobs.contains("chosen")) {
+    chosen_.values = s.blobs.at("chosen");
+    const std::string& at = s.blobs.at("chosen_at");
+    char* end = nullptr;
+    chosen_.step = std::strtoll(at.c_str(), &end, 10);
+    chosen_.score = std::strtod(end, nullptr);
+  }
+  for (const auto& [name, bytes] : s.blobs) {
+    const std::string prefix = "kept.";
+    if (!name.starts_with(prefix)) continue;
+    const std::string which = name.substr(prefix.size());
+    kept_[which] = {std::stoll(s.blobs.at("kept_at." + which)), bytes};
+  }
+  batches_.seek(s.step);
+}
+
+void Trainer::run() {
+  declare();
+  const Index steps = options_.train.steps;
+  Index step = 0;
+  if (const auto saved = recorder_.restore()) {
+    restore(*saved);
+    step = saved->step;
+  } else {
+    initial_parameters();
+    if (wants("initial")) keep("initial", 0);
+    after(0);
+  }
+  const auto began = std::chrono::steady_clock::now();
+  const Index first = step;
+  while (step < steps) {
+    stop_or_checkpoint(step);
+    if (!train_step(step)) return give_up(step);
+    after(++step);
+  }
+  const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - began;
+  if (step > first)
+    recorder_.measure("time/step", "s", seconds.count() / static_cast<double>(step - first));
+  recorder_.measure("memory/step", "B", static_cast<double>(learner_.memory_high_water()));
+  test_chosen();
+}
+
+bool Trainer::train_step(Index step) {
+  batch_.assemble(data_, Split::train, batches_.next());
+  auto result = learner_.differentiate(batch_, step);
+  const auto& norms = options_.probes.gradient_norms;
+  if (norms && step % norms->every == 0)
+    recorder_.probe_row("gradient_norms", step,
+                        gradient_norms(learner_.registry(), learner_.grad_block()));
+  learner_.update(step, result);
+  const double row[] = {result.loss, result.accuracy, result.grad_norm, result.lr};
+  recorder_.row("train", step + 1, row);
+  recorder_.emit(Stepped{.step = step + 1, .loss = result.loss});
+  return std::isfinite(result.loss) && std::isfinite(result.grad_norm);
+}
+
+// What follows an update (or, at step 0, the initial parameters).
+void Trainer::after(Index step) {
+  const Index last = options_.train.steps;
+  if (wants(std::to_string(step))) keep(std::to_string(step), step);
+  if (step % options_.results.hash_every == 0 || step == last)
+    recorder_.hash(step, hash64(values()));
+  if (step == last || (step > 0 && step % options_.train.eval_every == 0))
+    evaluate_and_choose(step);
+  if (step == last && wants("last")) keep("last", step);
+}
+
+void Trainer::evaluate_and_choose(Index step) {
+  const bool by_last = options_.select.how == SelectOptions::How::last;
+  double score = 0;
+  if (!val_metrics_.empty()) {
+    const std::vector<double> row = measured(Split::val, evaluate(Split::val));
+    recorder_.row("val", step, row);
+    Evaluated event{.step = step, .metrics = {}};
+    for (std::size_t i = 0; i < row.size(); ++i) {
+      event.metrics.emplace_back("val/" + val_metrics_[i].name, row[i]);
+      if (val_metrics_[i].name == options_.select.metric()) score = row[i];
+    }
+    recorder_.emit(event);
+  }
+  const bool less = options_.select.goal == SelectOptions::Goal::minimize;
+  // The first of equals stays; NaN is never better.
+  const bool better = chosen_.step < 0 || (less ? score < chosen_.score : score > chosen_.score);
+  if (by_last || better) chosen_ = {step, score, values()};
+}
+
+void Trainer::stop_or_checkpoint(Index step) {
+  const auto stop = recorder_.stop_requested();
+  const auto now = std::chrono::steady_clock::now();
+  const CheckpointOptions& every = options_.checkpoint;
+  const bool timed = every.seconds > 0;
+  const bool due = timed ? now - last_checkpoint_ > std::chrono::duration<double>(every.seconds)
+                         : step > 0 && step % every.steps == 0;
+  if (!due && !stop) return;
+  recorder_.checkpoint(state(step));
+  last_checkpoint_ = now;
+  recorder_.emit(Checkpointed{.step = step});
+  if (stop) throw InterruptedError(*stop, fmt::format("stopped after step {}, checkpointed", step));
+}
+
+Scored Trainer::evaluate(Split split, Predictions* predictions) {
+  Packer packer(data_.n_tokens(split), batch_rule(options_.train), 0, std::string(name_of(split)));
+  const BatchPlan& plan = packer.in_order();
+  Scored scored;
+  scored.n_classes = data_.n_classes();
+  for (Index b = 0; b < plan.size(); ++b) {
+    batch_.assemble(data_, split, plan[b]);
+    const View<const float> logits = learner_.evaluate(batch_);
+    scored.logits.insert(scored.logits.end(), logits.begin(), logits.end());
+    scored.target.insert(scored.target.end(), batch_.targets().begin(), batch_.targets().end());
+    if (!predictions) continue;
+    for (const std::int32_t id : batch_.rows().example) predictions->example.push_back(id);
+    for (const Index group : batch_.groups()) predictions->group.push_back(group);
+  }
+  if (predictions) {
+    predictions->target = scored.target;
+    predictions->n_outputs = scored.n_classes;
+    predictions->output = scored.logits;
+  }
+  return scored;
+}
+
+std::vector<double> Trainer::measured(Split split, const Scored& scored) const {
+  std::vector<double> values;
+  for (const MetricInfo& m : split == Split::val ? val_metrics_ : test_metrics_)
+    values.push_back(classification_metric(m.name, scored).value_or(std::nan("")));
+  return values;
+}
+
+void Trainer::record_final(const std::string& split, const std::vector<double>& values,
+                           const std::string& how) {
+  const auto& metrics = split == "train" ? train_metrics_
+                        : split == "val" ? val_metrics_
+                                         : test_metrics_;
+  for (std::size_t i = 0; i < values.size(); ++i)
+    recorder_.content().final.push_back(
+        {split, metrics[i].name, values[i], metrics[i].units, metrics[i].goal, how});
+}
+
+// The one look at the test split: with the chosen step's parameters.
+void Trainer::test_chosen() {
+  const std::string how = options_.select.how == SelectOptions::How::last
+                              ? fmt::format("last step, {}", chosen_.step)
+                              : fmt::format("best {}, step {}", options_.select.by, chosen_.step);
+  RunContent& content = recorder_.content();
+  content.steps = options_.train.steps;
+  for (const char* split : {"train", "val"}) {
+    const MetricTable& table = content.metrics[split];
+    const auto at = std::find(table.step.begin(), table.step.end(), chosen_.step);
+    if (at == table.step.end()) continue;
+    std::vector<double> values;
+    for (const auto& series : table.values)
+      values.push_back(series[static_cast<std::size_t>(at - table.step.begin())]);
+    record_final(split, values, how);
+  }
+  set_values(chosen_.values);
+  if (wants("chosen")) keep("chosen", chosen_.step);
+  if (!val_metrics_.empty()) evaluate(Split::val, &content.predictions["val"]);
+  if (!test_metrics_.empty()) {
+    const Scored scored = evaluate(Split::test, &content.predictions["test"]);
+    const std::vector<double> row = measured(Split::test, scored);
+    recorder_.row("test", chosen_.step, row);
+    record_final("test", row, how);
+  }
+  save_weights();
+}
+
+// A diverged run is an outcome: its series end where it broke, its finals are not numbers.
+void Trainer::give_up(Index step) {
+  RunContent& content = recorder_.content();
+  content.status = "diverged";
+  content.steps = step + 1;
+  const std::string how = fmt::format("diverged at step {}", step + 1);
+  record_final("val", std::vector<double>(val_metrics_.size(), std::nan("")), how);
+  record_final("test", std::vector<double>(test_metrics_.size(), std::nan("")), how);
+  save_weights();
+}
+
+bool Trainer::wants(const std::string& which) const {
+  const auto& asked = options_.results.save_parameters;
+  return std::find(asked.begin(), asked.end(), which) != asked.end();
+}
+
+void Trainer::keep(const std::string& which, Index step) { kept_[which] = {step, values()}; }
+
+void Trainer::save_weights() {
+  const Registry& registry = learner_.registry();
+  for (const std::string& which : options_.results.save_parameters) {
+    const auto kept = kept_.find(which);
+    if (kept == kept_.end()) continue;  // a step that the run did not reach
+    const bool numbered = which.find_first_not_of("0123456789") == std::string::npos;
+    WeightSet set{numbered ? "step" + which : which, kept->second.step, {}};
+    set_values(kept->second.values);
+    for (const ParameterId id : registry.by_name()) {
+      const View<float> x = learner_.value(id);
+      set.tensors.push_back({registry[id].name, registry[id].shape, {x.begin(), x.end()}});
+    }
+    recorder_.content().weights.push_back(std::move(set));
+  }
+}
+
+std::string Trainer::values() const { return bytes_of(learner_.values()); }
+
+void Trainer::set_values(const std::string& bytes) { copy_bytes(bytes, learner_.values()); }
+
+}  // namespace attune
