@@ -1,6 +1,6 @@
 #include "cli/session.h"
-#include "kinds.h"
+#include "experiments/kinds.h"
 
 int main(int argc, char** argv) {
-  return attune::run_program({argv + 1, argv + argc}, attune::experiment_kinds());
+  return attune::run_program({argv + 1, argv + argc}, attune::all_kinds());
 }
