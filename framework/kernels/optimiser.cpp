@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 
 #include "kernels/lanes.h"
 #include "kernels/parallel.h"
@@ -36,6 +37,20 @@ void for_decay(const char* kernel, std::span<const DecayRange> decay, Index n, d
     }
     if (at < end) f(at, end, 0.0);
   });
+}
+
+// The first min(n, kLanes<double>) elements as doubles, and zeros.
+template <class Real>
+Vec<double> widened(const Real* p, Index n) {
+  constexpr Index kWide = kLanes<double>;
+  typedef Real Narrow __attribute__((vector_size(kWide * sizeof(Real))));
+  Narrow few{};
+  if (n >= kWide) {
+    std::memcpy(&few, p, sizeof few);
+  } else {
+    std::memcpy(&few, p, static_cast<std::size_t>(n) * sizeof(Real));
+  }
+  return Vec<double>(__builtin_convertvector(few, Vec<double>::Reals));
 }
 
 }  // namespace
@@ -108,10 +123,7 @@ double squared_norm(View<const Real> x) {
                     constexpr Index kWide = kLanes<double>;
                     Vec<double> total = 0.0;
                     for (Index i = begin; i < end; i += kWide) {
-                      double wide[kWide] = {};
-                      const Index count = std::min(kWide, end - i);
-                      for (Index j = 0; j < count; ++j) wide[j] = static_cast<double>(x[i + j]);
-                      const Vec<double> value = load(wide);
+                      const Vec<double> value = widened(x.data() + i, end - i);
                       total = fma(value, value, total);
                     }
                     chunks[begin / kBlock] = sum(total);
