@@ -54,6 +54,15 @@ hid_t native_type(H5Type type) {
   }
 }
 
+void set_group_properties(hid_t list) {
+  constexpr unsigned kMostCompact = 400, kLeastDense = 300;
+  H5Pset_obj_track_times(list, false);
+  H5Pset_link_creation_order(list, H5P_CRT_ORDER_TRACKED | H5P_CRT_ORDER_INDEXED);
+  H5Pset_attr_creation_order(list, H5P_CRT_ORDER_TRACKED | H5P_CRT_ORDER_INDEXED);
+  H5Pset_link_phase_change(list, kMostCompact, kLeastDense);
+  H5Pset_attr_phase_change(list, kMostCompact, kLeastDense);
+}
+
 H5Handle text_type() {
   H5Handle type(H5Tcopy(H5T_C_S1), H5Tclose);
   H5Tset_size(type.id(), H5T_VARIABLE);

@@ -13,9 +13,7 @@ H5Handle property_list(hid_t kind) { return {H5Pcreate(kind), H5Pclose}; }
 
 H5Handle creation_list() {
   H5Handle list = property_list(H5P_FILE_CREATE);
-  H5Pset_obj_track_times(list.id(), false);
-  H5Pset_link_creation_order(list.id(), H5P_CRT_ORDER_TRACKED | H5P_CRT_ORDER_INDEXED);
-  H5Pset_attr_creation_order(list.id(), H5P_CRT_ORDER_TRACKED | H5P_CRT_ORDER_INDEXED);
+  set_group_properties(list.id());
   H5Pset_istore_k(
       list.id(),
       2);  // small index nodes: most datasets are one chunk, and the default takes 2 KB for each

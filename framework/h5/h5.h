@@ -72,8 +72,8 @@ struct H5Entry {
   Kind kind = Kind::other;
 };
 
-// How a dataset is laid out. Scalars are stored contiguously, all else in chunks, those of numbers with
-// a Fletcher-32 checksum each.
+// How a dataset is laid out. Scalars are stored contiguously, all else in chunks, those of numbers
+// with a Fletcher-32 checksum each.
 struct H5Layout {
   Dims chunk;              // empty: the whole dataset, split along outer dimensions above 256 KiB
   bool compress = true;    // shuffle and gzip 4

@@ -128,9 +128,7 @@ H5Group::H5Group(H5Handle handle, std::string file, std::string path,
 
 H5Group H5Group::create_group(std::string_view name) {
   const H5Handle list(H5Pcreate(H5P_GROUP_CREATE), H5Pclose);
-  H5Pset_obj_track_times(list.id(), false);
-  H5Pset_link_creation_order(list.id(), H5P_CRT_ORDER_TRACKED | H5P_CRT_ORDER_INDEXED);
-  H5Pset_attr_creation_order(list.id(), H5P_CRT_ORDER_TRACKED | H5P_CRT_ORDER_INDEXED);
+  set_group_properties(list.id());
   H5Handle group(
       H5Gcreate2(handle_.id(), std::string(name).c_str(), H5P_DEFAULT, list.id(), H5P_DEFAULT),
       H5Gclose);

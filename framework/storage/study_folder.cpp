@@ -144,6 +144,7 @@ std::optional<RunningTrial> StudyFolder::start(const Trial& trial) {
                       owner ? fmt::format(" ({} on {})", owner->pid, owner->host) : ""));
     }
     RunningTrial running(path_ + "/trials", folder, std::move(*lock));
+    refresh();
     if (find_finished(trial)) {
       remove_running(folder);
       return std::nullopt;
