@@ -2,6 +2,7 @@
 
 #include <hdf5.h>
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -35,6 +36,12 @@ std::string h5_reason();
 // DataError when one of the file's heaps, which hold texts of variable length, does not add up:
 // HDF5 1.10 follows an object of size zero forever.
 void check_global_heaps(const std::string& path);
+// DataError when one of `count` texts of a dataset or attribute of the variable-length type
+// `stored` points into no heap: HDF5 1.10 takes its word for it and crashes. `read` reads the
+// object as a type of memory.
+void check_text_references(hid_t object, hid_t stored, std::size_t count,
+                           const std::function<bool(hid_t type, void* to)>& read,
+                           const std::string& where);
 
 // Of a group's creation list (a file's, for its root): no time stamps, order of creation kept,
 // members and attributes in the object header up to some hundreds, where they take a fraction of

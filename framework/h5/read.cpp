@@ -150,6 +150,9 @@ std::vector<std::string> read_all_texts(const Source& source, const std::string&
   if (H5Tis_variable_str(stored.id()) > 0) {
     const H5Handle type(H5Tcopy(stored.id()), H5Tclose);
     const H5Handle space = source.space();
+    check_text_references(
+        source.object.id(), stored.id(), count,
+        [&](hid_t raw, void* to) { return source.read(raw, to); }, where);
     std::vector<char*> pointers(count);
     check(source.read(type.id(), pointers.data()));
     for (const char* p : pointers) texts.emplace_back(p != nullptr ? p : "");
