@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <optional>
 
 #include "base/error.h"
@@ -13,6 +14,8 @@ ImageTable completed(ImageTable table) {
   complete(table);
   return table;
 }
+
+constexpr Index kChunk = Index{1} << 18;  // pixels
 
 std::vector<Index> offsets_of(const ImageTable& table) {
   std::vector<Index> offsets = {0};
@@ -43,6 +46,7 @@ struct DatasetFileWriter::State {
     // Gzip would save a quarter of what images take and make opening ten times as long.
     H5Layout layout;
     layout.compress = false;
+    layout.chunk = {std::min(offsets_of(table).back(), kChunk)};
     if (table.pixel_type == PixelType::uint8) {
       bytes.emplace(root.create_stream<std::uint8_t>("pixels", {}, layout));
     } else {

@@ -333,5 +333,18 @@ TEST_F(DatasetFileTest, FilesThatAreNoHdf5GiveOneSentence) {
   EXPECT_THAT(dataset_file_faults(path("none.h5")), ElementsAre(HasSubstr("none.h5")));
 }
 
+// Any single byte may be wrong: the reader answers, whatever it is.
+TEST_F(DatasetFileTest, FlippedBytesNeverCrash) {
+  write_small(path("good.h5"));
+  std::ifstream good(path("good.h5"), std::ios::binary);
+  const std::string bytes(std::istreambuf_iterator<char>(good), {});
+  for (std::size_t at = 0; at < bytes.size(); at += 11) {
+    std::string bad = bytes;
+    bad[at] = static_cast<char>(bad[at] ^ 0xff);
+    std::ofstream(path(), std::ios::binary) << bad;
+    EXPECT_NO_THROW(dataset_file_faults(path())) << at;
+  }
+}
+
 }  // namespace
 }  // namespace attune
