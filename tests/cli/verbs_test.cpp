@@ -1,13 +1,16 @@
-// status, show and list on a study that the test writes itself.
+// The verbs that run nothing, on studies and files that the test writes itself.
 #include <gmock/gmock.h>
 #include <unistd.h>
 
 #include <cstdio>
 #include <filesystem>
+#include <fstream>
+#include <map>
 
 #include "base/json.h"
 #include "cli/find_study.h"
 #include "cli/session.h"
+#include "config/diagnostics.h"
 #include "storage/journal.h"
 #include "storage/study_folder.h"
 
@@ -15,9 +18,30 @@ namespace attune {
 namespace {
 
 using testing::AllOf;
-using testing::ElementsAre;
 using testing::HasSubstr;
-using testing::Not;
+
+// A kind with two keys, one of them a file that must be there.
+struct Fit : KindOptions {
+  double lr = 0.001;
+  std::optional<std::string> file;
+  void fields(FieldList& f) override {
+    f.real("lr", lr, {1e-8, 1.0}, Role::result, "learning rate");
+    f.path("file", file, Role::result, "what is fitted");
+  }
+  std::string data_sha256(Index) const override {
+    ATTUNE_CHECK(!file || std::filesystem::exists(*file), DataError,
+                 "{} is not there: run scripts/fetch_data", *file);
+    return "";
+  }
+  std::vector<std::string> shown_metrics() const override { return {}; }
+};
+
+const std::vector<Kind>& test_kinds() {
+  static const std::vector<Kind> kKinds = {
+      {"fit", "fits a line", [] { return std::unique_ptr<KindOptions>(std::make_unique<Fit>()); },
+       nullptr}};
+  return kKinds;
+}
 
 class Verbs : public testing::Test {
  protected:
@@ -66,18 +90,30 @@ class Verbs : public testing::Test {
     std::size_t size = 0;
     std::FILE* file = open_memstream(&text, &size);
     StopRequest stop;
-    Session session{parse_command(arguments), {}, {}, stop, {}, ""};
-    const std::string& name = session.command.verb->name;
-    const VerbFunction verb = name == "status" ? verb_status
-                              : name == "show" ? verb_show
-                                               : verb_list;
+    Session session{parse_command(arguments), {}, {}, stop, test_kinds(), ""};
+    static const std::map<std::string, VerbFunction> kVerbs = {{"status", verb_status},
+                                                               {"show", verb_show},
+                                                               {"list", verb_list},
+                                                               {"check", verb_check},
+                                                               {"explain", verb_explain}};
     session.console.out.file = file;
     session.console.json = session.command.has("json");
-    EXPECT_EQ(verb(session), ExitCode::ok);
-    std::fclose(file);
+    struct Close {
+      std::FILE* file;
+      ~Close() { std::fclose(file); }
+    };
+    {
+      const Close close{file};
+      EXPECT_EQ(kVerbs.at(session.command.verb->name)(session), ExitCode::ok);
+    }
     std::string out(text, size);
     std::free(text);
     return out;
+  }
+
+  std::string file(const std::string& name, const std::string& text) const {
+    std::ofstream(root_ / name) << text;
+    return root_ / name;
   }
 
   std::filesystem::path root_;
@@ -117,7 +153,7 @@ TEST_F(Verbs, StatusFindsAStudyByNameAndSpeaksJson) {
 TEST_F(Verbs, AStudyThatIsNotThereIsAnErrorWithWhatIs) {
   finish(0, 0.95);
   try {
-    find_study("tyni", root_);
+    find_study("tinny", root_);
     FAIL();
   } catch (const ConfigError& e) {
     EXPECT_THAT(e.what(), HasSubstr("did you mean 'tiny'?"));
@@ -153,6 +189,40 @@ TEST_F(Verbs, ARunFileAloneIsShownWithoutItsMetadata) {
   std::filesystem::copy_file(StudyFolder(study()).run_path(StudyFolder(study()).finished().front()),
                              path);
   EXPECT_THAT(output({"show", path}), HasSubstr("no .meta.json stands beside this file"));
+}
+
+const std::string kRight = "schema: attune/experiment@1\nname: line\nkind: fit\n";
+
+TEST_F(Verbs, CheckSaysWhichFilesAreRight) {
+  const std::string path = file("a.yaml", kRight);
+  EXPECT_EQ(output({"check", path}), path + ": no errors\n");
+  EXPECT_EQ(output({"check", path, "lr=0.1"}), path + ": no errors\n");
+}
+
+TEST_F(Verbs, CheckTellsAllErrorsOfAllFilesAtOnce) {
+  const std::string a = file("a.yaml", kRight + "lr: fast\n");
+  const std::string b = file("b.yaml", kRight + "rl: 0.1\n");
+  const std::string c = file("c.yaml", "schema: attune/experiment@1\nname: line\nkind: fot\n");
+  const std::string d = file("d.h5", "no HDF5 at all");
+  const std::string e = file("e.yaml", kRight + "file: gone.h5\n");
+  try {
+    output({"check", a, b, c, d, e});
+    FAIL();
+  } catch (const InvalidConfig& error) {
+    EXPECT_THAT(error.what(),
+                AllOf(HasSubstr("a.yaml:4:1: error: lr=fast"),
+                      HasSubstr("b.yaml:4:1: error: unknown key 'rl'; did you mean 'lr'?"),
+                      HasSubstr("c.yaml:3:7: error: kind=fot is no kind of trial"),
+                      HasSubstr("d.h5"), HasSubstr("gone.h5 is not there: run scripts/fetch_data"),
+                      HasSubstr("5 errors, nothing was run.")));
+    EXPECT_EQ(error.errors().size(), 5U);
+  }
+}
+
+TEST_F(Verbs, ExplainReadsTheKeysOfTheKinds) {
+  EXPECT_THAT(output({"explain", "lr"}), HasSubstr("learning rate"));
+  EXPECT_THAT(output({"explain"}), AllOf(HasSubstr("name"), HasSubstr("lr")));
+  EXPECT_THAT(output({"list", "kinds"}), HasSubstr("fit  fits a line"));
 }
 
 TEST_F(Verbs, ListsAreLinesAndJson) {

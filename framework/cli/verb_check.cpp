@@ -1,0 +1,64 @@
+#include "base/json.h"
+#include "cli/session.h"
+#include "datasets/dataset_file.h"
+#include "study/study_config.h"
+
+namespace attune {
+namespace {
+
+// An error that has no place in a text file.
+Diagnostic about(const std::string& file, const std::string& message) {
+  Diagnostic d;
+  d.message = message.find(file) == message.npos ? file + ": " + message : message;
+  return d;
+}
+
+// What is wrong with a study's file, its data included; its notes go to stderr.
+std::vector<Diagnostic> study_errors(const Session& session, const std::string& path) {
+  LoadOptions load;
+  load.path = path;
+  load.overrides = session.command.overrides;
+  load.library = session.configs;
+  try {
+    const Study study = load_study(load, session.kinds);
+    if (!session.console.quiet && !session.console.json)
+      for (const Diagnostic& note : study.notes) session.console.err.print(note.text("note"));
+    plan_trials(study);
+  } catch (const InvalidConfig& e) {
+    return e.errors();
+  } catch (const Error& e) {
+    return {about(path, e.what())};
+  }
+  return {};
+}
+
+std::vector<Diagnostic> dataset_errors(const std::string& path) {
+  std::vector<Diagnostic> errors;
+  for (const std::string& fault : dataset_file_faults(path)) errors.push_back(about(path, fault));
+  return errors;
+}
+
+}  // namespace
+
+ExitCode verb_check(Session& session) {
+  std::vector<Diagnostic> errors;
+  std::string text;
+  Json files = Json::List{};
+  for (const std::string& path : session.command.operands) {
+    const std::vector<Diagnostic> found =
+        path.ends_with(".h5") ? dataset_errors(path) : study_errors(session, path);
+    for (const Diagnostic& d : found) text += d.text("error");
+    errors.insert(errors.end(), found.begin(), found.end());
+    Json file;
+    files.push(file.set("file", path).set("errors", static_cast<Index>(found.size())));
+    if (found.empty() && !session.console.json) session.console.out.print(path + ": no errors\n");
+  }
+  if (!errors.empty()) {
+    text += nothing_was_run(errors.size());
+    throw InvalidConfig(text, std::move(errors));
+  }
+  if (session.console.json) session.console.out.print(files.dump() + "\n");
+  return ExitCode::ok;
+}
+
+}  // namespace attune
