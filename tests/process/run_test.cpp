@@ -1,0 +1,278 @@
+// The program from outside: what it leaves, whatever happens to it.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/mount.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "base/files.h"
+#include "base/json.h"
+#include "base/philox.h"
+#include "tests/process/process.h"
+
+namespace attune {
+namespace {
+
+using testing::AllOf;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::Not;
+using testing::SizeIs;
+
+using Words = std::vector<std::string>;
+
+// Quickstart made small: two seeds, a checkpoint every seven steps.
+Words small_run(const std::string& out, const Words& more = {}) {
+  Words words = {"run",
+                 quickstart(),
+                 "-q",
+                 "-o",
+                 out,
+                 "data.n_train=96",
+                 "data.n_val=24",
+                 "data.n_test=24",
+                 "train.steps=60",
+                 "train.eval_every=20",
+                 "checkpoint.every=7",
+                 "model.dropout=0.1",
+                 "model.attention.dropout=0.1",
+                 "probes.gradient_norms.every=10",
+                 "results.save_parameters=[chosen, initial, 30]",
+                 "seeds=[0, 1]"};
+  words.insert(words.end(), more.begin(), more.end());
+  return words;
+}
+
+TEST(Run, LeavesTheSameBytesForAnyThreads) {
+  const TestFolder folder;
+  ASSERT_EQ(run_attune(small_run(folder / "one", {"--threads", "1"})).code, 0);
+  ASSERT_EQ(run_attune(small_run(folder / "two", {"--threads", "2"})).code, 0);
+  ASSERT_EQ(run_attune(small_run(folder / "four", {"--threads", "4"})).code, 0);
+  const auto one = run_file_bytes_in(folder / "one");
+  EXPECT_THAT(one, SizeIs(2));
+  EXPECT_EQ(one, run_file_bytes_in(folder / "two"));
+  EXPECT_EQ(one, run_file_bytes_in(folder / "four"));
+}
+
+Index executed_steps(const std::string& folder) {
+  Index sum = 0;
+  for (const std::string& path : files(folder, ".meta.json"))
+    sum += *Json::parse(read_file(path), path).find("executed_steps")->integer();
+  return sum;
+}
+
+// Twenty kills at random points; at least half must fall where a checkpoint exists, or the test
+// would show nothing. What was executed twice is bounded by the checkpoint interval.
+TEST(Run, LeavesTheSameBytesAfterTwentyKills) {
+  constexpr Index kSteps = 600, kEvery = 7, kKills = 20;
+  const TestFolder folder;
+  const Words more = {"train.steps=600", "seeds=[0]"};
+  ASSERT_EQ(run_attune(small_run(folder / "whole", more)).code, 0);
+
+  const Stream draw(17, "test", "kill");
+  Index kills = 0, after_checkpoint = 0, round = 0;
+  std::vector<std::string> rounds;
+  Index kills_in_round = 0;
+  while (kills < kKills) {
+    if (rounds.empty() || kills_in_round < 0) {
+      rounds.push_back(folder / ("round" + std::to_string(round++)));
+      kills_in_round = 0;
+    }
+    Started run(small_run(rounds.back(), more));
+    const double delay = 0.03 + 0.15 * draw.uniform(static_cast<std::uint64_t>(kills), 1);
+    if (run.wait(delay)) {
+      ASSERT_EQ(run.code(), 0);
+      kills_in_round = -1;  // it finished between two kills: a new study goes on
+      continue;
+    }
+    run.signal(SIGKILL);
+    ASSERT_TRUE(run.wait(10));
+    ++kills;
+    ++kills_in_round;
+    bool saved = false;
+    for (const std::string& path : files(rounds.back() + "/quickstart/running", ""))
+      saved = saved || path.find("/ckpt-") != std::string::npos;
+    after_checkpoint += saved;
+  }
+  EXPECT_GE(2 * after_checkpoint, kills);
+  for (const std::string& each : rounds) {
+    ASSERT_EQ(run_attune(small_run(each, more)).code, 0);
+    EXPECT_EQ(run_file_bytes_in(folder / "whole"), run_file_bytes_in(each));
+    EXPECT_LE(executed_steps(each), kSteps + kKills * kEvery);
+    EXPECT_GE(executed_steps(each), kSteps);
+    EXPECT_THAT(files(each + "/quickstart/running", ""), IsEmpty());
+  }
+}
+
+// SIGUSR1 is a scheduler's warning, SIGINT and SIGTERM a person's wish: each checkpoints first.
+TEST(Run, StopsCleanlyOnSignalsAndGoesOn) {
+  const TestFolder folder;
+  const Words more = {"train.steps=4000", "train.eval_every=1000", "checkpoint.every=100000",
+                      "seeds=[0]"};
+  for (const auto& [number, code] :
+       {std::pair{SIGUSR1, 85}, std::pair{SIGTERM, 143}, std::pair{SIGINT, 130}}) {
+    Started run(small_run(folder / "a", more));
+    while (files(folder / "a", "journal").empty()) ASSERT_FALSE(run.wait(0.01));
+    run.wait(0.3);
+    run.signal(number);
+    ASSERT_TRUE(run.wait(20));
+    EXPECT_EQ(run.code(), code);
+    EXPECT_THAT(files(folder / "a", ".h5"), IsEmpty());
+  }
+  const Finished again =
+      run_attune(small_run(folder / "a", {"train.steps=4000", "train.eval_every=1000", "seeds=[0]",
+                                          "checkpoint.every=100000", "--max-time", "1s"}));
+  EXPECT_EQ(again.code, 85);
+  const auto status = run_attune({"status", folder / "a/quickstart"});
+  EXPECT_EQ(status.code, 0);
+  EXPECT_THAT(status.out, HasSubstr("reference-s0"));
+}
+
+TEST(Run, ASecondCallHasNothingToDoAndAnotherSeedTrainsOnlyItself) {
+  const TestFolder folder;
+  ASSERT_EQ(run_attune(small_run(folder / "a")).code, 0);
+  const auto before = run_file_bytes_in(folder / "a");
+  std::vector<std::filesystem::file_time_type> times;
+  for (const auto& path : files(folder / "a", ".h5"))
+    times.push_back(std::filesystem::last_write_time(path));
+  ASSERT_EQ(run_attune(small_run(folder / "a", {"seeds=[0, 1, 2]"})).code, 0);
+  const auto after = run_file_bytes_in(folder / "a");
+  ASSERT_THAT(after, SizeIs(3));
+  EXPECT_EQ(before, decltype(before)(after.begin(), after.begin() + 2));
+  for (std::size_t i = 0; i < 2; ++i)
+    EXPECT_EQ(times[i], std::filesystem::last_write_time(files(folder / "a", ".h5")[i]));
+}
+
+TEST(Run, RefusesAnotherConfigUnderTheSameNameKeyByKey) {
+  const TestFolder folder;
+  ASSERT_EQ(run_attune(small_run(folder / "a", {"seeds=[0]"})).code, 0);
+  const auto before = run_file_bytes_in(folder / "a");
+  const Finished other = run_attune(small_run(folder / "a", {"seeds=[0]", "optim.lr=1e-4"}));
+  EXPECT_EQ(other.code, 5);
+  EXPECT_THAT(other.err, HasSubstr("optim.lr: 0.003 then, 1.0e-04 now"));
+  EXPECT_EQ(before, run_file_bytes_in(folder / "a"));
+  EXPECT_EQ(run_attune(small_run(folder / "a", {"seeds=[0]", "checkpoint.every=3"})).code, 0);
+}
+
+TEST(Run, ARunFileHoldsItsOwnConfig) {
+  const TestFolder folder;
+  ASSERT_EQ(run_attune(small_run(folder / "a")).code, 0);
+  const std::string run_file = files(folder / "a", ".h5")[1];
+  const Finished again = run_attune({"run", run_file, "-o", folder / "b", "-q"});
+  ASSERT_EQ(again.code, 0) << again.err;
+  ASSERT_THAT(files(folder / "b", ".h5"), SizeIs(1));
+  EXPECT_EQ(read_file(run_file), read_file(files(folder / "b", ".h5")[0]));
+}
+
+TEST(Run, WeightsOfOneRunAreWhereAnotherBegins) {
+  const TestFolder folder;
+  ASSERT_EQ(run_attune(small_run(folder / "a", {"seeds=[0]"})).code, 0);
+  const std::string from = files(folder / "a", ".h5")[0];
+  // No training: the tested parameters are the loaded ones, and so is every metric.
+  const Finished tested = run_attune(small_run(
+      folder / "b", {"seeds=[0]", "train.steps=0", "schedule.warmup=0",
+                     "results.save_parameters=[chosen]", "train.init_from=" + from, "--json"}));
+  ASSERT_EQ(tested.code, 0) << tested.err;
+  const Finished first = run_attune(small_run(folder / "a", {"seeds=[0]", "--json"}));
+  const auto mean = [](const std::string& text) {
+    return *Json::parse(text, "out").find("rows")->list()->at(0).find("mean")->real();
+  };
+  EXPECT_EQ(mean(tested.out), mean(first.out));
+}
+
+TEST(Run, ErrorsOfAConfigCreateNothing) {
+  const TestFolder folder;
+  for (const auto& [word, key] : std::vector<std::pair<std::string, std::string>>{
+           {"modle.d_model=64", "unknown key 'modle.d_model'; did you mean 'model.d_model'?"},
+           {"optim.lr=fast", "optim.lr=fast"},
+           {"train.steps=-3", "train.steps=-3"},
+           {"model.norm=sideways", "model.norm=sideways"},
+           {"model.n_heads=7", "model.n_heads=7 does not divide model.d_model=32"},
+           {"train.batch_tokens=3", "train.batch_tokens=3"},
+           {"--seeds=5", "--seeds"}}) {
+    const Finished run = run_attune(small_run(folder / "bad", {word}));
+    EXPECT_EQ(run.code, 2) << word;
+    EXPECT_THAT(run.err, HasSubstr(key)) << word;
+    EXPECT_FALSE(std::filesystem::exists(folder / "bad")) << word;
+  }
+}
+
+TEST(Run, ADivergedRunIsAnOutcome) {
+  const TestFolder folder;
+  const Finished run = run_attune(
+      small_run(folder / "a", {"seeds=[0]", "optim.lr=100", "optim.clip_norm=null",
+                               "schedule.warmup=0", "model.norm=none", "model.n_layers=12"}));
+  EXPECT_EQ(run.code, 0) << run.err;
+  const auto show = run_attune({"show", folder / "a/quickstart"});
+  EXPECT_EQ(show.code, 0);
+  EXPECT_THAT(show.out, HasSubstr("diverged"));
+  const Finished strict = run_attune(small_run(
+      folder / "b", {"seeds=[0]", "optim.lr=100", "optim.clip_norm=null", "schedule.warmup=0",
+                     "model.norm=none", "model.n_layers=12", "numerics.nan=stop_study"}));
+  EXPECT_EQ(strict.code, 1);
+  EXPECT_THAT(strict.err, HasSubstr("diverged"));
+}
+
+TEST(Run, ADamagedRunFileIsNamedAndLeftAlone) {
+  const TestFolder folder;
+  ASSERT_EQ(run_attune(small_run(folder / "a", {"seeds=[0]"})).code, 0);
+  const std::string path = files(folder / "a", ".h5")[0];
+  std::string bytes = read_file(path);
+  bytes.resize(bytes.size() / 2);
+  std::ofstream(path, std::ios::binary) << bytes;
+  const Finished run = run_attune(small_run(folder / "a", {"seeds=[0]"}));
+  EXPECT_EQ(run.code, 6);
+  EXPECT_THAT(run.err, HasSubstr(std::filesystem::path(path).filename().string()));
+  EXPECT_EQ(read_file(path), bytes);
+}
+
+TEST(Run, AnUnwritableFolderIsOneClearError) {
+  const TestFolder folder;
+  std::ofstream(folder / "file") << "not a folder";
+  const Finished run = run_attune(small_run(folder / "file/results"));
+  EXPECT_EQ(run.code, 1);
+  EXPECT_THAT(run.err, HasSubstr("file/results"));
+}
+
+// A file system of 300 KB: the run stops with one sentence, loses nothing, and goes on when there
+// is room.
+TEST(Run, AFullDiskIsOneClearErrorAndNothingIsLost) {
+  const TestFolder folder;
+  const std::string small = folder / "small";
+  std::filesystem::create_directory(small);
+  ASSERT_EQ(mount("tmpfs", small.c_str(), "tmpfs", 0, "size=300k"), 0)
+      << "this test mounts a tmpfs and needs the right to";
+  const Words more = {"seeds=[0]", "results.save_parameters=[chosen]"};
+  const Finished full = run_attune(small_run(small + "/results", more));
+  EXPECT_EQ(full.code, 1);
+  EXPECT_THAT(full.err, HasSubstr("No space left on device"));
+  EXPECT_THAT(files(small, ".h5"), IsEmpty());
+  ASSERT_EQ(mount("tmpfs", small.c_str(), "tmpfs", MS_REMOUNT, "size=30m"), 0);
+  const Finished after = run_attune(small_run(small + "/results", more));
+  EXPECT_EQ(after.code, 0) << after.err;
+  ASSERT_EQ(run_attune(small_run(folder / "whole", more)).code, 0);
+  EXPECT_EQ(run_file_bytes_in(small), run_file_bytes_in(folder / "whole"));
+  umount(small.c_str());
+}
+
+TEST(Run, ARehearsalKeepsNothing) {
+  const TestFolder folder;
+  const Finished run = run_attune(small_run(folder / "a", {"--fast-dev-run"}));
+  EXPECT_EQ(run.code, 0) << run.err;
+  EXPECT_FALSE(std::filesystem::exists(folder / "a"));
+}
+
+TEST(Run, PlainLinesOffATerminalAndResultsAloneOnStdout) {
+  const TestFolder folder;
+  Words words = small_run(folder / "a", {"seeds=[0]"});
+  words.erase(words.begin() + 2);  // not quiet
+  const Finished run = run_attune(words);
+  EXPECT_THAT(run.err,
+              AllOf(HasSubstr("step 20/60"), Not(HasSubstr("\r")), Not(HasSubstr("\x1b"))));
+  EXPECT_THAT(run.out, AllOf(HasSubstr("test/accuracy"), Not(HasSubstr("step 20"))));
+}
+
+}  // namespace
+}  // namespace attune
