@@ -115,16 +115,22 @@ TEST(AttentionGradient, MatchesCentralDifferencesOfTheFormula) {
       const double scale = largest(*gradient);
       EXPECT_TRUE(scale > 1e-3 || options.d_k == 1)
           << scale;  // one key has no gradient of its score
-      const Index stride = std::max<Index>(1, input->size() / 12);
-      for (Index i = 0; i < input->size(); i += stride) {
-        const double x = (*input)[i], h = 1e-5;
-        (*input)[i] = x + h;
-        const double above = objective();
-        (*input)[i] = x - h;
-        const double below = objective();
-        (*input)[i] = x;
-        EXPECT_NEAR((*gradient)[i], (above - below) / (2 * h), 1e-6 * std::max(1.0, scale))
-            << "element " << i;
+      // Along random directions, so that every element counts.
+      for (const std::uint64_t seed : {11U, 12U}) {
+        const auto direction = Array<double>::random(input->shape(), seed);
+        const Array<double> x = *input;
+        const double h = 1e-5;
+        double expected = 0, magnitude = 1;
+        const auto objective_at = [&](double step) {
+          for (Index i = 0; i < x.size(); ++i) (*input)[i] = x[i] + step * direction[i];
+          return objective();
+        };
+        for (Index i = 0; i < x.size(); ++i) {
+          expected += (*gradient)[i] * direction[i];
+          magnitude += std::abs((*gradient)[i] * direction[i]);
+        }
+        EXPECT_NEAR((objective_at(h) - objective_at(-h)) / (2 * h), expected, 1e-7 * magnitude);
+        *input = x;
       }
     }
   }
