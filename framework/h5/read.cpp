@@ -202,18 +202,20 @@ LinkState link_state(hid_t group, const std::string& name) {
 
 // Follows `path` through hard links as far as it goes; `state` says how it ended.
 H5Handle walk(hid_t from, std::string_view path, LinkState& state) {
-  H5Handle here(H5Oopen(from, ".", H5P_DEFAULT), H5Oclose);
-  state = here ? LinkState::hard : LinkState::missing;
+  H5Handle here;
+  state = LinkState::hard;
   while (!path.empty() && state == LinkState::hard) {
     const std::size_t slash = path.find('/');
     const std::string part(path.substr(0, slash));
     path.remove_prefix(slash == std::string_view::npos ? path.size() : slash + 1);
     if (part.empty()) continue;
-    state = link_state(here.id(), part);
-    if (state == LinkState::hard)
-      here = H5Handle(H5Oopen(here.id(), part.c_str(), H5P_DEFAULT), H5Oclose);
+    const hid_t parent = here ? here.id() : from;
+    state = link_state(parent, part);
+    if (state != LinkState::hard) break;
+    here = H5Handle(H5Oopen(parent, part.c_str(), H5P_DEFAULT), H5Oclose);
     if (!here) state = LinkState::missing;
   }
+  if (!here && state == LinkState::hard) here = H5Handle(H5Oopen(from, ".", H5P_DEFAULT), H5Oclose);
   return here;
 }
 
