@@ -5,6 +5,7 @@
 #include "base/files.h"
 #include "base/hash.h"
 #include "base/quantity.h"
+#include "base/text.h"
 
 namespace attune {
 
@@ -48,9 +49,9 @@ Study load_study(const LoadOptions& load, std::span<const Kind> kinds) {
     std::vector<std::string> names;
     for (const Kind& k : kinds) names.push_back(k.name);
     Diagnostic wrong;
-    wrong.at = document.find("kind")->at;
+    if (const Node* given = document.find("kind")) wrong.at = given->at;
     wrong.message = fmt::format("kind={} is no kind of trial", name);
-    wrong.hints = {fmt::format("kinds are: {}", fmt::join(names, ", "))};
+    wrong.hints = {"kinds are: " + join(names)};
     diagnostics.error(wrong);
     diagnostics.raise();
   }
