@@ -189,7 +189,7 @@ inline Vec<Real> sine(Vec<Real> x) {
   const V z = r * r;
   const V s = fma(z * polynomial(z, C::kSin), r, r);
   const V c = fma(z, fma(z, polynomial(z, C::kCos), V(Real(-0.5))), V(1));
-  const auto quadrant = bits_of(shifted) + kPhase;
+  const auto quadrant = (bits_of(shifted) & 3) + kPhase;  // masked first: NaN has all bits
   const V y = select(Mask<Real>{(quadrant & 1) != 0}, c, s);
   const auto sign = (quadrant & 2) << (8 * sizeof(Real) - 2);
   const V nan = std::numeric_limits<Real>::quiet_NaN();

@@ -67,6 +67,10 @@ double TrialRecorder::seconds() const {
 
 std::optional<TrainingState> TrialRecorder::restore() {
   if (!search_.checkpoint) {
+    // Checkpoints that cannot be gone on from (another build's, damaged ones) must not outlive the
+    // new ones, which are of lower steps.
+    for (const std::string& name : list_folder(folder_))
+      if (name.starts_with("ckpt-")) remove_file(folder_ + "/" + name);
     journal_ = std::make_unique<Journal>(path_);
     return std::nullopt;
   }
