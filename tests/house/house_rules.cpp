@@ -179,7 +179,7 @@ std::vector<std::string> page_violations(const Source& page, const std::string& 
       }
     }
     for (const std::string& name : functions)
-      if (text_of_files.find(name + "(") == std::string::npos)
+      if (!text_of_files.empty() && text_of_files.find(name + "(") == std::string::npos)
         found.push_back(fmt::format("{}:{}: names {}(), which is in no file of that line",
                                     page.path, number, name));
   }

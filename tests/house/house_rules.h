@@ -31,8 +31,8 @@ std::vector<std::string> length_violations(const Source& source);
 // What the numbers' contract forbids: fast-math, in flags or in source.
 std::vector<std::string> fast_math_violations(const Source& source);
 
-// In a page, every `path/name.ext` in backquotes must exist, and every `name()` on the same line
-// must occur in one of the files that this line names.
+// In a page, every `path/name.ext` in backquotes must exist, and on a line that names files every
+// `name()` must occur in one of them.
 std::vector<std::string> page_violations(const Source& page, const std::string& root);
 
 }  // namespace attune::house
