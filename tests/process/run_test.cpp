@@ -9,7 +9,7 @@
 
 #include "base/files.h"
 #include "base/json.h"
-#include "base/philox.h"
+#include "tests/process/kills.h"
 #include "tests/process/process.h"
 
 namespace attune {
@@ -20,30 +20,6 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Not;
 using testing::SizeIs;
-
-using Words = std::vector<std::string>;
-
-// Quickstart made small: two seeds, a checkpoint every seven steps.
-Words small_run(const std::string& out, const Words& more = {}) {
-  Words words = {"run",
-                 quickstart(),
-                 "-q",
-                 "-o",
-                 out,
-                 "data.n_train=96",
-                 "data.n_val=24",
-                 "data.n_test=24",
-                 "train.steps=60",
-                 "train.eval_every=20",
-                 "checkpoint.every=7",
-                 "model.dropout=0.1",
-                 "model.attention.dropout=0.1",
-                 "probes.gradient_norms.every=10",
-                 "results.save_parameters=[chosen, initial, 30]",
-                 "seeds=[0, 1]"};
-  words.insert(words.end(), more.begin(), more.end());
-  return words;
-}
 
 TEST(Run, LeavesTheSameBytesForAnyThreads) {
   const TestFolder folder;
@@ -56,54 +32,9 @@ TEST(Run, LeavesTheSameBytesForAnyThreads) {
   EXPECT_EQ(one, run_file_bytes_in(folder / "four"));
 }
 
-Index executed_steps(const std::string& folder) {
-  Index sum = 0;
-  for (const std::string& path : files(folder, ".meta.json"))
-    sum += *Json::parse(read_file(path), path).find("executed_steps")->integer();
-  return sum;
-}
-
-// Twenty kills at random points; at least half must fall where a checkpoint exists, or the test
-// would show nothing. What was executed twice is bounded by the checkpoint interval.
 TEST(Run, LeavesTheSameBytesAfterTwentyKills) {
-  constexpr Index kSteps = 600, kEvery = 7, kKills = 20;
-  const TestFolder folder;
-  const Words more = {"train.steps=600", "seeds=[0]"};
-  ASSERT_EQ(run_attune(small_run(folder / "whole", more)).code, 0);
-
-  const Stream draw(17, "test", "kill");
-  Index kills = 0, after_checkpoint = 0, round = 0;
-  std::vector<std::string> rounds;
-  Index kills_in_round = 0;
-  while (kills < kKills) {
-    if (rounds.empty() || kills_in_round < 0) {
-      rounds.push_back(folder / ("round" + std::to_string(round++)));
-      kills_in_round = 0;
-    }
-    Started run(small_run(rounds.back(), more));
-    const double delay = 0.03 + 0.15 * draw.uniform(static_cast<std::uint64_t>(kills), 1);
-    if (run.wait(delay)) {
-      ASSERT_EQ(run.code(), 0);
-      kills_in_round = -1;  // it finished between two kills: a new study goes on
-      continue;
-    }
-    run.signal(SIGKILL);
-    ASSERT_TRUE(run.wait(10));
-    ++kills;
-    ++kills_in_round;
-    bool saved = false;
-    for (const std::string& path : files(rounds.back() + "/quickstart/running", ""))
-      saved = saved || path.find("/ckpt-") != std::string::npos;
-    after_checkpoint += saved;
-  }
-  EXPECT_GE(2 * after_checkpoint, kills);
-  for (const std::string& each : rounds) {
-    ASSERT_EQ(run_attune(small_run(each, more)).code, 0);
-    EXPECT_EQ(run_file_bytes_in(folder / "whole"), run_file_bytes_in(each));
-    EXPECT_LE(executed_steps(each), kSteps + kKills * kEvery);
-    EXPECT_GE(executed_steps(each), kSteps);
-    EXPECT_THAT(files(each + "/quickstart/running", ""), IsEmpty());
-  }
+  const KillReport report = kill_at_random(20, 17);
+  EXPECT_GE(2 * report.after_checkpoint, report.kills);
 }
 
 // SIGUSR1 is a scheduler's warning, SIGINT and SIGTERM a person's wish: each checkpoints first.

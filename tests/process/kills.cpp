@@ -1,0 +1,83 @@
+#include "tests/process/kills.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include "base/files.h"
+#include "base/json.h"
+#include "base/philox.h"
+
+namespace attune {
+namespace {
+
+constexpr Index kSteps = 600, kEvery = 7;
+
+Index executed_steps(const std::string& folder) {
+  Index sum = 0;
+  for (const std::string& path : files(folder, ".meta.json"))
+    sum += *Json::parse(read_file(path), path).find("executed_steps")->integer();
+  return sum;
+}
+
+bool has_checkpoint(const std::string& study) {
+  for (const std::string& path : files(study + "/running", ""))
+    if (path.find("/ckpt-") != std::string::npos) return true;
+  return false;
+}
+
+}  // namespace
+
+Words small_run(const std::string& out, const Words& more) {
+  Words words = {"run",
+                 quickstart(),
+                 "-q",
+                 "-o",
+                 out,
+                 "data.n_train=96",
+                 "data.n_val=24",
+                 "data.n_test=24",
+                 "train.steps=60",
+                 "train.eval_every=20",
+                 "checkpoint.every=7",
+                 "model.dropout=0.1",
+                 "model.attention.dropout=0.1",
+                 "probes.gradient_norms.every=10",
+                 "results.save_parameters=[chosen, initial, 30]",
+                 "seeds=[0, 1]"};
+  words.insert(words.end(), more.begin(), more.end());
+  return words;
+}
+
+KillReport kill_at_random(Index kills, std::uint64_t seed) {
+  const TestFolder folder;
+  const Words more = {"train.steps=" + std::to_string(kSteps), "seeds=[0]"};
+  EXPECT_EQ(run_attune(small_run(folder / "whole", more)).code, 0);
+  const Stream draw(seed, "test", "kill");
+  KillReport report;
+  std::vector<std::string> rounds = {folder / "round0"};
+  while (report.kills < kills) {
+    Started run(small_run(rounds.back(), more));
+    const auto i = static_cast<std::uint64_t>(report.kills);
+    if (run.wait(0.03 + 0.15 * draw.uniform(i, static_cast<std::uint32_t>(rounds.size())))) {
+      EXPECT_EQ(run.code(), 0);  // it finished between two kills: a new study goes on
+      rounds.push_back(folder / ("round" + std::to_string(rounds.size())));
+      continue;
+    }
+    run.signal(SIGKILL);
+    EXPECT_TRUE(run.wait(10));
+    report.kills += 1;
+    report.after_checkpoint += has_checkpoint(rounds.back() + "/quickstart");
+  }
+  const auto whole = run_file_bytes_in(folder / "whole");
+  for (const std::string& round : rounds) {
+    EXPECT_EQ(run_attune(small_run(round, more)).code, 0);
+    EXPECT_EQ(whole, run_file_bytes_in(round));
+    EXPECT_GE(executed_steps(round), kSteps);
+    EXPECT_LE(executed_steps(round), kSteps + kills * kEvery);
+    EXPECT_THAT(files(round + "/quickstart/running", ""), testing::IsEmpty());
+  }
+  return report;
+}
+
+}  // namespace attune
