@@ -49,7 +49,7 @@ class Learner {
   View<Real> grad(ParameterId id) const { return (*grads_)[id]; }
   const ParameterBlock<Real>& value_block() const { return *values_; }
   const ParameterBlock<Real>& grad_block() const { return *grads_; }
-  AdamW<Real>& optimiser() { return *optimiser_; }
+  const AdamW<Real>& optimiser() const { return *optimiser_; }
   std::size_t memory_high_water() const { return arena_.high_water(); }  // bytes of one step
 
  private:

@@ -104,9 +104,8 @@ TrainingState Trainer::state(Index step) const {
   TrainingState s;
   s.step = step;
   s.blobs["values"] = values();
-  auto& optimiser = const_cast<Learner<float>&>(learner_).optimiser();
-  s.blobs["first_moment"] = bytes_of(optimiser.first_moment());
-  s.blobs["second_moment"] = bytes_of(optimiser.second_moment());
+  s.blobs["first_moment"] = bytes_of(learner_.optimiser().first_moment());
+  s.blobs["second_moment"] = bytes_of(learner_.optimiser().second_moment());
   if (chosen_.step >= 0) {
     s.blobs["chosen"] = chosen_.values;
     s.blobs["chosen_at"] = fmt::format("{} {:a}", chosen_.step, chosen_.score);
@@ -203,8 +202,9 @@ void Trainer::evaluate_and_choose(Index step) {
     recorder_.emit(event);
   }
   const bool less = options_.select.goal == SelectOptions::Goal::minimize;
-  // The first of equals stays; NaN is never better.
-  const bool better = chosen_.step < 0 || (less ? score < chosen_.score : score > chosen_.score);
+  // The first of equals stays; NaN is never better, and anything is better than NaN.
+  const bool better = chosen_.step < 0 || (std::isnan(chosen_.score) && !std::isnan(score)) ||
+                      (less ? score < chosen_.score : score > chosen_.score);
   if (by_last || better) chosen_ = {step, score, values()};
 }
 
