@@ -13,7 +13,8 @@ void ScheduleOptions::Warmup::fields(FieldList& f) {
 
 void ScheduleOptions::Cosine::fields(FieldList& f) {
   Warmup::fields(f);
-  f.real("final_lr", final_lr, {0.0, 100.0}, Role::result, "learning rate at the last step");
+  f.real("final_lr", final_lr, {0.0, 100.0}, Role::result,
+         "learning rate that the run's end falls to");
 }
 
 void ScheduleOptions::fields(FieldList& f) {

@@ -5,8 +5,8 @@
 namespace attune {
 
 // The learning rate over a run, as a factor's rule: rises linearly over `warmup` steps, then
-//   constant: stays;   cosine: falls to final_lr at the last step (Loshchilov & Hutter 2017, one
-//   cycle).
+//   constant: stays;   cosine: falls towards final_lr, which it would have at the step behind the
+//   last (Loshchilov & Hutter 2017, one cycle; PyTorch's CosineAnnealingLR).
 struct ScheduleOptions {
   struct Warmup {
     Index warmup = 0;
