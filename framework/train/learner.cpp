@@ -1,6 +1,7 @@
 #include "train/learner.h"
 
 #include <algorithm>
+#include <cmath>
 
 namespace attune {
 
@@ -59,7 +60,9 @@ typename Learner<Real>::Step Learner<Real>::differentiate(const Batch& batch, In
   }
   Step result;
   result.loss = static_cast<double>(training_tape_.value(loss)[0]);
-  result.accuracy = static_cast<double>(right) / static_cast<double>(batch.n_examples());
+  result.accuracy = std::isnan(result.loss)
+                        ? result.loss  // among NaN there is no largest logit
+                        : static_cast<double>(right) / static_cast<double>(batch.n_examples());
   return result;
 }
 

@@ -1,6 +1,7 @@
 #include "train/metrics.h"
 
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 
 #include "kernels/math.h"
@@ -22,10 +23,12 @@ double mean_loss(const Scored& s) {
   return sum / static_cast<double>(s.size());
 }
 
-double accuracy(const Scored& s) {
+std::optional<double> accuracy(const Scored& s) {
   Index right = 0;
   for (Index i = 0; i < s.size(); ++i) {
     const float* z = row(s, i);
+    // Among NaN there is no largest; max_element would say the first, as if the model had chosen.
+    if (std::any_of(z, z + s.n_classes, [](float x) { return std::isnan(x); })) return std::nullopt;
     right += std::max_element(z, z + s.n_classes) - z == s.target[static_cast<std::size_t>(i)];
   }
   return static_cast<double>(right) / static_cast<double>(s.size());

@@ -21,7 +21,7 @@ struct Scored {
 const std::vector<MetricInfo>& classification_metrics();
 
 // By name; accumulates in double, in order. Absent when the split cannot have it: auc of other
-// than two classes, or of a split with one class only.
+// than two classes, or of a split with one class only; accuracy and auc of logits that are NaN.
 std::optional<double> classification_metric(const std::string& name, const Scored& scored);
 
 }  // namespace attune

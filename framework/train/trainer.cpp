@@ -147,14 +147,15 @@ void Trainer::run() {
   } else {
     initial_parameters();
     if (wants("initial")) keep("initial", 0);
-    after(0);
+    if (!after(0)) return give_up(0);
   }
   const auto began = std::chrono::steady_clock::now();
   const Index first = step;
   while (step < steps) {
     stop_or_checkpoint(step);
-    if (!train_step(step)) return give_up(step);
-    after(++step);
+    const bool sound = train_step(step);
+    ++step;
+    if (!sound || !after(step)) return give_up(step);
   }
   const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - began;
   if (step > first)
@@ -178,19 +179,20 @@ bool Trainer::train_step(Index step) {
 }
 
 // What follows an update (or, at step 0, the initial parameters).
-void Trainer::after(Index step) {
+bool Trainer::after(Index step) {
   const Index last = options_.train.steps;
   if (wants(std::to_string(step))) keep(std::to_string(step), step);
   if (step % options_.results.hash_every == 0 || step == last)
     recorder_.hash(step, hash64(values()));
-  if (step == last || (step > 0 && step % options_.train.eval_every == 0))
-    evaluate_and_choose(step);
   if (step == last && wants("last")) keep("last", step);
+  const bool due = step == last || (step > 0 && step % options_.train.eval_every == 0);
+  return !due || evaluate_and_choose(step);
 }
 
-void Trainer::evaluate_and_choose(Index step) {
+bool Trainer::evaluate_and_choose(Index step) {
   const bool by_last = options_.select.how == SelectOptions::How::last;
   double score = 0;
+  bool finite = true;
   if (!val_metrics_.empty()) {
     const std::vector<double> row = measured(Split::val, evaluate(Split::val));
     recorder_.row("val", step, row);
@@ -198,14 +200,17 @@ void Trainer::evaluate_and_choose(Index step) {
     for (std::size_t i = 0; i < row.size(); ++i) {
       event.metrics.emplace_back("val/" + val_metrics_[i].name, row[i]);
       if (val_metrics_[i].name == options_.select.metric()) score = row[i];
+      if (val_metrics_[i].name == "loss") finite = std::isfinite(row[i]);
     }
     recorder_.emit(event);
   }
+  // Broken on validation data is diverged, though the last batch of training did not see it.
+  if (!finite) return false;
   const bool less = options_.select.goal == SelectOptions::Goal::minimize;
-  // The first of equals stays; NaN is never better, and anything is better than NaN.
-  const bool better = chosen_.step < 0 || (std::isnan(chosen_.score) && !std::isnan(score)) ||
-                      (less ? score < chosen_.score : score > chosen_.score);
+  // The first of equals stays.
+  const bool better = chosen_.step < 0 || (less ? score < chosen_.score : score > chosen_.score);
   if (by_last || better) chosen_ = {step, score, values()};
+  return true;
 }
 
 void Trainer::stop_or_checkpoint(Index step) {
@@ -285,6 +290,8 @@ void Trainer::test_chosen() {
     const std::vector<double> row = measured(Split::test, scored);
     recorder_.row("test", chosen_.step, row);
     record_final("test", row, how);
+    for (std::size_t i = 0; i < row.size(); ++i)
+      if (test_metrics_[i].name == "loss" && !std::isfinite(row[i])) content.status = "diverged";
   }
   save_weights();
 }
@@ -293,8 +300,8 @@ void Trainer::test_chosen() {
 void Trainer::give_up(Index step) {
   RunContent& content = recorder_.content();
   content.status = "diverged";
-  content.steps = step + 1;
-  const std::string how = fmt::format("diverged at step {}", step + 1);
+  content.steps = step;
+  const std::string how = fmt::format("diverged at step {}", step);
   record_final("val", std::vector<double>(val_metrics_.size(), std::nan("")), how);
   record_final("test", std::vector<double>(test_metrics_.size(), std::nan("")), how);
   save_weights();

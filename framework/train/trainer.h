@@ -60,8 +60,8 @@ class Trainer {
   TrainingState state(Index step) const;
   void stop_or_checkpoint(Index step);
   bool train_step(Index step);  // false: diverged
-  void after(Index step);
-  void evaluate_and_choose(Index step);
+  bool after(Index step);       // false: diverged
+  bool evaluate_and_choose(Index step);
   void keep(const std::string& which, Index step);
   bool wants(const std::string& which) const;
   void test_chosen();

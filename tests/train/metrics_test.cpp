@@ -48,6 +48,15 @@ TEST(Auc, DoesNotExistForOneClassOrThree) {
   EXPECT_FALSE(classification_metric("auc", three));
 }
 
+// max_element of NaN is the first class: an accuracy of .5 that nobody reached.
+TEST(Metrics, OfNanLogitsAreNoNumbers) {
+  const float nan = std::nanf("");
+  const Scored s = binary({1, nan, 3}, {0, 0, 1});
+  EXPECT_FALSE(classification_metric("accuracy", s));
+  EXPECT_FALSE(classification_metric("auc", s));
+  EXPECT_TRUE(std::isnan(*classification_metric("loss", s)));
+}
+
 TEST(Loss, OfEvenLogitsIsTheLogOfTheNumberOfClasses) {
   Scored s;
   s.n_classes = 5;

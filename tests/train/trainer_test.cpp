@@ -1,0 +1,173 @@
+#include "train/trainer.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <filesystem>
+
+#include "base/files.h"
+#include "datasets/phantoms.h"
+#include "train/trial_recorder.h"
+
+namespace attune {
+namespace {
+
+using testing::ElementsAre;
+
+class TrainerTest : public testing::Test {
+ protected:
+  TrainerTest() {
+    options.model.patch = 8;
+    options.model.d_model = 16;
+    options.model.n_layers = 1;
+    options.model.n_heads = 2;
+    options.model.dropout = 0.1;
+    options.train.steps = 12;
+    options.train.batch_tokens = 400;
+    options.train.eval_every = 4;
+    options.results.save_parameters = {"initial", "chosen", "3", "last"};
+    options.results.hash_every = 5;
+    options.probes.gradient_norms = GradientNormsOptions{3};
+    PhantomsOptions phantoms;
+    phantoms.n_train = 32;
+    phantoms.n_val = phantoms.n_test = 16;
+    data = phantoms.open({options.model.patch, 0});
+  }
+
+  RunContent run() const {
+    Recorder recorder;
+    Trainer(options, *data, 5, recorder).run();
+    return recorder.content();
+  }
+  static double final_value(const RunContent& content, const std::string& split,
+                            const std::string& name) {
+    for (const FinalMetric& m : content.final)
+      if (m.split == split && m.name == name) return m.value;
+    ADD_FAILURE() << split << "_" << name << " is missing";
+    return 0;
+  }
+
+  TrainerOptions options;
+  std::unique_ptr<Dataset> data;
+};
+
+void expect_same(const RunContent& a, const RunContent& b) {
+  EXPECT_EQ(a.status, b.status);
+  EXPECT_EQ(a.steps, b.steps);
+  EXPECT_EQ(a.hash_step, b.hash_step);
+  EXPECT_EQ(a.hash, b.hash);
+  for (const auto& [split, table] : a.metrics) {
+    EXPECT_EQ(table.step, b.metrics.at(split).step) << split;
+    EXPECT_EQ(table.values, b.metrics.at(split).values) << split;
+  }
+  ASSERT_EQ(a.final.size(), b.final.size());
+  for (std::size_t i = 0; i < a.final.size(); ++i) {
+    EXPECT_EQ(a.final[i].value, b.final[i].value) << a.final[i].name;
+    EXPECT_EQ(a.final[i].how, b.final[i].how);
+  }
+  for (const auto& [split, p] : a.predictions) {
+    EXPECT_EQ(p.output, b.predictions.at(split).output);
+    EXPECT_EQ(p.example, b.predictions.at(split).example);
+  }
+  ASSERT_EQ(a.probes.size(), b.probes.size());
+  for (std::size_t i = 0; i < a.probes[0].quantities.size(); ++i)
+    EXPECT_EQ(a.probes[0].quantities[i].values, b.probes[0].quantities[i].values);
+  ASSERT_EQ(a.weights.size(), b.weights.size());
+  for (std::size_t i = 0; i < a.weights.size(); ++i) {
+    EXPECT_EQ(a.weights[i].which, b.weights[i].which);
+    EXPECT_EQ(a.weights[i].step, b.weights[i].step);
+    for (std::size_t t = 0; t < a.weights[i].tensors.size(); ++t)
+      EXPECT_EQ(a.weights[i].tensors[t].values, b.weights[i].tensors[t].values);
+  }
+}
+
+// Stopped before, at and behind the evaluations and the kept step: moments, data order, the chosen
+// and the kept parameters and every series come back.
+TEST_F(TrainerTest, GoesOnAfterAnyStopWithTheSameBits) {
+  const RunContent whole = run();
+  EXPECT_THAT(whole.hash_step, ElementsAre(0, 5, 10, 12));
+  EXPECT_EQ(whole.weights.size(), 4U);
+  for (const Index stop_at : {1, 3, 4, 5, 11}) {
+    std::string folder = (std::filesystem::temp_directory_path() / "trainer-XXXXXX").string();
+    ASSERT_NE(mkdtemp(folder.data()), nullptr);
+    {
+      StopRequest stop;
+      const auto sink = [&](const Event& event) {
+        const auto* stepped = std::get_if<Stepped>(&event);
+        if (stepped && stepped->step == stop_at) stop.request(ExitCode::run_again);
+      };
+      TrialRecorder recorder(folder, std::string(64, 'a'), "b", 12, sink, &stop);
+      EXPECT_THROW(Trainer(options, *data, 5, recorder).run(), InterruptedError);
+    }
+    TrialRecorder recorder(folder, std::string(64, 'a'), "b", 12);
+    EXPECT_EQ(recorder.resumes_at(), stop_at);
+    Trainer(options, *data, 5, recorder).run();
+    expect_same(recorder.content(), whole);
+    remove_tree(folder);
+  }
+}
+
+// The finals are those of the step that validation chose, not of the last; the saved weights are
+// that step's too.
+TEST_F(TrainerTest, TestsTheStepThatValidationChose) {
+  options.optim.adamw.lr = 0.05;  // unsteady: the last step is seldom the best
+  const RunContent content = run();
+  const MetricTable& val = content.metrics.at("val");
+  EXPECT_THAT(val.step, ElementsAre(4, 8, 12));
+  const auto& loss = val.values[0];
+  const auto best = std::min_element(loss.begin(), loss.end());
+  const Index step = val.step[static_cast<std::size_t>(best - loss.begin())];
+  EXPECT_EQ(final_value(content, "val", "loss"), *best);
+  EXPECT_THAT(content.metrics.at("test").step, ElementsAre(step));
+  EXPECT_EQ(content.weights[1].which, "chosen");
+  EXPECT_EQ(content.weights[1].step, step);
+}
+
+// The last update may break what the last training batch did not see.
+TEST_F(TrainerTest, ValidationThatIsNoNumberIsDivergence) {
+  options.train.steps = 1;
+  options.optim.adamw.lr = 1e30;
+  options.schedule.kind = "constant";
+  const RunContent content = run();
+  EXPECT_TRUE(std::isfinite(content.metrics.at("train").values[0].back()));
+  EXPECT_FALSE(std::isfinite(content.metrics.at("val").values[0].back()));
+  EXPECT_EQ(content.status, "diverged");
+  EXPECT_EQ(content.steps, 1);
+  EXPECT_TRUE(std::isnan(final_value(content, "test", "accuracy")));
+}
+
+TEST_F(TrainerTest, ALossThatIsNoNumberIsDivergenceAtItsStep) {
+  options.optim.adamw.lr = 1e30;
+  options.schedule.kind = "constant";
+  const RunContent content = run();
+  EXPECT_EQ(content.status, "diverged");
+  EXPECT_EQ(content.steps, 2);
+  EXPECT_THAT(content.metrics.at("train").step, ElementsAre(1, 2));
+  EXPECT_TRUE(std::isnan(content.metrics.at("train").values[1].back()));  // accuracy of NaN
+}
+
+// Zero steps measure the initial parameters.
+TEST_F(TrainerTest, ZeroStepsMeasureTheBeginning) {
+  options.train.steps = 0;
+  options.results.save_parameters = {"initial", "last"};
+  const RunContent content = run();
+  EXPECT_EQ(content.status, "finished");
+  EXPECT_THAT(content.metrics.at("val").step, ElementsAre(0));
+  EXPECT_NEAR(final_value(content, "test", "loss"), std::log(2.0), 0.5);
+  ASSERT_EQ(content.weights.size(), 2U);
+  EXPECT_EQ(content.weights[0].tensors[0].values, content.weights[1].tensors[0].values);
+}
+
+// What is measured does not depend on how the evaluation is batched.
+TEST_F(TrainerTest, EvaluatesTheSameInBatchesOfAnySize) {
+  options.train.steps = 0;
+  const RunContent by_tokens = run();
+  options.train.batch_size = 3;
+  const RunContent by_examples = run();
+  EXPECT_EQ(by_tokens.predictions.at("test").output, by_examples.predictions.at("test").output);
+  EXPECT_EQ(by_tokens.predictions.at("test").example, by_examples.predictions.at("test").example);
+}
+
+}  // namespace
+}  // namespace attune
