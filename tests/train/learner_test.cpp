@@ -3,8 +3,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <chrono>
 #include <cstring>
+#include <functional>
 #include <set>
+#include <thread>
 
 #include "kernels/parallel.h"
 #include "tests/train/learner_fixture.h"
@@ -45,8 +49,13 @@ struct Trained {
   std::set<std::string> split;
 };
 
-Trained trained(int n_threads, int n_steps) {
+// What happens to the gradients before the update; nothing, unless a fault is planted.
+using Fault = std::function<void(View<float> grads, int n_threads)>;
+
+Trained trained(int n_threads, int n_steps, const VitOptions* model = nullptr,
+                const Fault& fault = {}) {
   LearnerFixture fixture;
+  if (model) fixture.options.model = *model;
   kernels::Threads threads(n_threads);
   Trained result;
   threads.run([&] {
@@ -55,7 +64,10 @@ Trained trained(int n_threads, int n_steps) {
     Batch batch;
     for (int step = 0; step < n_steps; ++step) {
       batch.assemble(*fixture.data, Split::train, batches.next());
-      result.losses.push_back(learner.step(batch, step).loss);
+      auto done = learner.differentiate(batch, step);
+      if (fault) fault(learner.grads(), n_threads);
+      learner.update(step, done);
+      result.losses.push_back(done.loss);
     }
     result.values.assign(learner.values().begin(), learner.values().end());
   });
@@ -75,6 +87,53 @@ TEST(Learner, HasTheSameBitsOnOneTwoAndFourThreads) {
   EXPECT_EQ(one.losses, four.losses);
   EXPECT_EQ(two.split, four.split);
   EXPECT_EQ(two.split, kSplit);
+}
+
+// The layers that the model above does not have, in two models that have the rest.
+TEST(Learner, OtherLayersHaveTheSameBitsOnOneTwoAndFourThreadsToo) {
+  VitOptions a = LearnerFixture().options.model, b = a;
+  a.pool = Pool::cls;
+  a.norm = NormPlacement::sandwich;
+  a.norm_kind = NormKind::rms;
+  a.position = Position::learned;
+  a.attention.pattern = AttentionPattern::causal;
+  b.pool = Pool::attention;
+  b.norm = NormPlacement::post;
+  std::set<std::string> split;
+  for (const VitOptions& model : {a, b}) {
+    const Trained one = trained(1, 8, &model);
+    for (const int n_threads : {2, 4}) {
+      const Trained more = trained(n_threads, 8, &model);
+      EXPECT_EQ(one.values, more.values) << n_threads;
+      EXPECT_EQ(one.losses, more.losses) << n_threads;
+      split.insert(more.split.begin(), more.split.end());
+    }
+  }
+  for (const char* kernel : {"rms_norm", "rms_norm_backward", "sequence_positions", "insert_cls",
+                             "insert_cls_backward", "attention_pool", "attention_pool_backward"})
+    EXPECT_TRUE(split.contains(kernel)) << kernel;
+}
+
+// That fifty steps' bits would show it: a sum over all gradients in the order in which blocks
+// arrive, added to one of them. Block 0 waits for two others, else the order might be the serial
+// one.
+TEST(Learner, APlantedUnorderedSumChangesTheBitsOfFiftySteps) {
+  const Fault fault = [](View<float> grads, int n_threads) {
+    std::atomic<float> sum = 0;
+    std::atomic<int> added = 0;
+    kernels::parallel_ranges("planted", grads.size(), 1024, 1e9, [&](Index begin, Index end) {
+      float part = 0;
+      for (Index i = begin; i < end; ++i) part += grads[i];
+      const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+      while (n_threads > 1 && begin == 0 && added < 2 &&
+             std::chrono::steady_clock::now() < deadline)
+        std::this_thread::yield();
+      sum = sum + part;
+      ++added;
+    });
+    grads[0] += sum;
+  };
+  EXPECT_NE(trained(1, 50, nullptr, fault).values, trained(2, 50, nullptr, fault).values);
 }
 
 TEST(Learner, AnotherSeedGivesOtherNumbers) {
