@@ -1,17 +1,24 @@
-// A warm training step asks the allocator for nothing. This program interposes the C allocator,
-// which operator new calls too, and counts.
+// A warm training step asks the allocator for nothing, and attention never for n² of anything. This
+// program interposes the C allocator, which operator new calls too, and counts.
 #include <gtest/gtest.h>
 
 #include <atomic>
 #include <cerrno>
 #include <cstdlib>
+#include <thread>
+#include <vector>
 
 #include "kernels/parallel.h"
 #include "tests/train/learner_fixture.h"
 
 namespace {
-std::atomic<long> allocations{0};
+std::atomic<long> allocations{0}, bytes{0};
+
+void count(std::size_t n) {
+  ++allocations;
+  bytes += static_cast<long>(n);
 }
+}  // namespace
 
 extern "C" {
 void* __libc_malloc(std::size_t);
@@ -20,23 +27,23 @@ void* __libc_realloc(void*, std::size_t);
 void* __libc_memalign(std::size_t, std::size_t);
 
 void* malloc(std::size_t n) {
-  ++allocations;
+  count(n);
   return __libc_malloc(n);
 }
 void* calloc(std::size_t n, std::size_t size) {
-  ++allocations;
+  count(n * size);
   return __libc_calloc(n, size);
 }
 void* realloc(void* p, std::size_t n) {
-  ++allocations;
+  count(n);
   return __libc_realloc(p, n);
 }
 void* aligned_alloc(std::size_t alignment, std::size_t n) {
-  ++allocations;
+  count(n);
   return __libc_memalign(alignment, n);
 }
 int posix_memalign(void** p, std::size_t alignment, std::size_t n) {
-  ++allocations;
+  count(n);
   *p = __libc_memalign(alignment, n);
   return *p ? 0 : ENOMEM;
 }
@@ -82,6 +89,41 @@ TEST(WarmStep, AllocatesNothing) {
       learner.evaluate(batch);
       EXPECT_EQ(allocations - then, 0);
     });
+  }
+}
+
+// All that attention over one sequence of n rows asks for, forward and backward, on a thread whose
+// scratch is new: values, gradients and scratch together.
+long attention_bytes(Index n, AttentionPattern pattern) {
+  long asked = 0;
+  std::thread([&] {
+    const Index d = 8;
+    std::vector<float> x(static_cast<std::size_t>(n * d), 0.5F), g(x);
+    const std::vector<std::int32_t> offsets{0, static_cast<std::int32_t>(n)}, id{3};
+    const View<const std::int32_t> bounds(offsets.data(), {2}), example(id.data(), {1});
+    AttentionOptions options;
+    options.pattern = pattern;
+    options.dropout = {0.1, 7, 1};
+    const long before = bytes;
+    Arena arena;
+    Tape<float> tape(arena);
+    const Var v = tape.parameter({x.data(), {n, d}}, {g.data(), {n, d}});
+    const Var y = attention(tape, v, v, v, bounds, bounds, example, options);
+    const Tape<float>::Seed seed{y, View<const float>(x.data(), {n, d})};
+    tape.backward(std::span(&seed, 1));
+    asked = bytes - before;
+  }).join();
+  return asked;
+}
+
+// Four times the rows, four times the memory at most (slabs are whole megabytes); all of it is less
+// than a bit for each of the n² scores.
+TEST(AttentionMemory, GrowsWithTheLengthNotWithItsSquare) {
+  for (const auto pattern : {AttentionPattern::full, AttentionPattern::causal}) {
+    const long few = attention_bytes(2048, pattern), many = attention_bytes(8192, pattern);
+    EXPECT_GT(few, 0);
+    EXPECT_LE(many, 4 * few);
+    EXPECT_LT(many, 8192L * 8192L / 8);
   }
 }
 
