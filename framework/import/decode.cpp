@@ -8,12 +8,14 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
 
 #include "base/error.h"
 #include "import/child.h"
+#include "import/whole.h"
 
 namespace attune {
 namespace {
@@ -64,17 +66,6 @@ const Format* format_of(const std::string& path) {
   for (const Format& format : kFormats)
     if (format.matches(start)) return &format;
   return nullptr;
-}
-
-// libjpeg fills what is missing of a truncated file with gray and calls it a warning; the end
-// marker after the scan tells.
-bool jpeg_is_whole(const std::string& path) {
-  const std::string bytes = first_bytes(path, std::filesystem::file_size(path));
-  std::size_t at = 2;
-  while (at + 4 <= bytes.size() && bytes[at] == '\xff' && bytes[at + 1] != '\xda')
-    at += 2 + (static_cast<unsigned char>(bytes[at + 2]) << 8U) +
-          static_cast<unsigned char>(bytes[at + 3]);
-  return at < bytes.size() && bytes.find("\xff\xd9", at) != std::string::npos;
 }
 
 struct Opened {
@@ -135,6 +126,22 @@ Opened open_image(const std::string& path) {
   return opened;
 }
 
+Content content_of(const std::string& path, const ImageHeader& header,
+                   const itk::MetaDataDictionary& tags) {
+  if (header.format == "JPEG") return jpeg_content(path);
+  if (header.format == "NIfTI") return nifti_content(path);
+  if (header.format != "DICOM") return Content::whole;  // PNG's reader tells by itself
+  const auto tag = [&tags](const char* name, int otherwise) {
+    std::string text;
+    if (!itk::ExposeMetaData(tags, name, text)) return otherwise;
+    return std::max(1, std::atoi(text.c_str()));
+  };
+  const auto bits = static_cast<std::uint64_t>(header.height * header.width) *
+                    static_cast<std::uint64_t>(tag("0028|0002", 1)) *
+                    static_cast<std::uint64_t>(tag("0028|0100", 8));
+  return dicom_content(path, bits / 8);
+}
+
 template <class Component>
 void to_gray(const void* buffer, std::size_t components, double full, std::vector<float>& out) {
   const auto* in = static_cast<const Component*>(buffer);
@@ -155,8 +162,10 @@ void decode(const std::string& path, const ImageHeader& header, std::vector<floa
   itk::ImageIOBase& io = *opened.io;
   ATTUNE_CHECK(opened.header.height == header.height && opened.header.width == header.width,
                DataError, "{} changed while it was being imported", path);
-  ATTUNE_CHECK(header.format != "JPEG" || jpeg_is_whole(path), DataError,
-               "{} is a damaged JPEG file: it ends before its last pixel", path);
+  const Content content = content_of(path, header, io.GetMetaDataDictionary());
+  ATTUNE_CHECK(content != Content::cut_short, DataError,
+               "{} is a damaged {} file: it ends before its last pixel", path, header.format);
+  ATTUNE_CHECK(content != Content::not_finite, DataError, "{} holds NaN or infinity", path);
   itk::ImageIORegion region(io.GetNumberOfDimensions());
   for (unsigned axis = 0; axis < io.GetNumberOfDimensions(); ++axis)
     region.SetSize(axis, io.GetDimensions(axis));

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <itkJPEGImageIO.h>
+#include <itkNiftiImageIO.h>
 #include <itkPNGImageIO.h>
 #include <unistd.h>
 
@@ -210,6 +211,35 @@ TEST_F(ImportTest, DamagedFilesAreAllNamedAndNothingIsWritten) {
   EXPECT_THAT(failure(), AllOf(HasSubstr("cut.png"), HasSubstr("cut.jpg")));
 }
 
+// ITK fills what is missing with zeros.
+TEST_F(ImportTest, SlicesThatEndBeforeTheirLastPixelAreRefused) {
+  const std::vector<std::int16_t> values(12 * 10, 7);
+  write_dicom(in_source("whole"), 12, 10, values, "MONOCHROME2");
+  write_labels("file,label,group\nwhole,0,a\n");
+  run();
+  fs::remove(options_.output);
+  fs::resize_file(in_source("whole"), fs::file_size(in_source("whole")) - 50);
+  EXPECT_THAT(failure(), AllOf(HasSubstr("whole"), HasSubstr("before its last pixel")));
+}
+
+TEST_F(ImportTest, VolumesThatAreCutOrHoldNaNAreRefused) {
+  for (const char* name : {"v.nii", "v.nii.gz"}) {
+    const auto write = [&](float value) {
+      write_image<itk::NiftiImageIO>(in_source(name), 20, 30, 1, std::vector<float>(600, value));
+    };
+    write_labels(fmt::format("file,label,group\n{},0,a\n", name));
+    write(1.5F);
+    run();
+    EXPECT_THAT(pixels(0), Each(1.5F));
+    fs::remove(options_.output);
+    fs::resize_file(in_source(name), fs::file_size(in_source(name)) - 6);
+    EXPECT_THAT(failure(), AllOf(HasSubstr(name), HasSubstr("before its last pixel")));
+    write(std::nanf(""));
+    EXPECT_THAT(failure(), AllOf(HasSubstr(name), HasSubstr("NaN")));
+    fs::remove(in_source(name));
+  }
+}
+
 // A PNG that says 60000 × 60000 in its header, with a right checksum and no pixels.
 TEST_F(ImportTest, AnAbsurdSizeIsRefusedBeforeMemoryIsTaken) {
   const std::string header("\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\xea\x60\0\0\xea\x60\x08\0\0\0\0", 29);
@@ -265,6 +295,13 @@ TEST(Labels, QuotesBreaksMarksAndBlankLinesAreRead) {
   EXPECT_EQ(rows[1].line, 5u);
 }
 
+TEST(Labels, SpacesAroundFieldsAreNoPartOfThemUnlessQuoted) {
+  const auto rows = rows_of("\xef\xbb\xbf\"file\", label ,group\na.png, ill , \" g\"\n");
+  ASSERT_EQ(rows.size(), 1u);
+  EXPECT_EQ(rows[0].label, "ill");
+  EXPECT_EQ(rows[0].group, " g");
+}
+
 TEST(Labels, ColumnsMayHaveOtherNames) {
   const auto rows =
       rows_of("image,finding,patient\na.png,ill,7\n", {"image", "finding", "patient"});
@@ -290,6 +327,11 @@ TEST(Labels, FaultsNameTheLine) {
   EXPECT_THAT(message("file,label\na,\n"), HasSubstr("neither may be empty"));
   EXPECT_THAT(message("file,label\n\"a,x\n"), HasSubstr("never closed"));
   EXPECT_THAT(message("file,label\na,x\n", {"file", "label", "patient"}), HasSubstr("'patient'"));
+  EXPECT_THAT(message("file,label,label\na,x,y\n"), HasSubstr("two columns 'label'"));
+  EXPECT_THAT(message("file,label,group\na,x,g\nb,x,\nc,x,\n"),
+              HasSubstr("l.csv:3: b has no group (nor have 1 more)"));
+  EXPECT_THAT(message("file,label\na,x\nb,\xe9t\xe9\n"), HasSubstr("l.csv:3: is no text in UTF-8"));
+  EXPECT_THAT(message(std::string("file,label\na,x\0y\n", 17)), HasSubstr("l.csv:2: is no text"));
 }
 
 }  // namespace
