@@ -54,8 +54,8 @@ class ScratchFolder {
   std::string path_;
 };
 
-// A run file as a study: the config that it holds, for its own seed. The dataset's folder stands
-// in the metadata beside it.
+// A run file as a study: the config that it holds, for its own seed. The folders of the dataset and
+// of the weights that it began with stand in the metadata beside it.
 LoadOptions from_run_file(const std::string& path) {
   const RunFile run = read_run_file(path);
   LoadOptions load;
@@ -65,9 +65,14 @@ LoadOptions from_run_file(const std::string& path) {
       fmt::format("name: {}\nseeds: [{}]\n", to_text(FieldValue(run.head.name)), run.head.seed);
   const std::string metadata = path.substr(0, path.size() - 3) + ".meta.json";
   if (file_exists(metadata)) {
-    const Json* file = read_metadata(metadata).find("data_file");
-    const std::string* name = file ? file->text() : nullptr;
-    if (name && !name->empty()) load.overrides.push_back("data.file=" + to_text(FieldValue(*name)));
+    const Json json = read_metadata(metadata);
+    for (const auto& [entry, key] :
+         {std::pair{"data_file", "data.file"}, {"init_from", "train.init_from"}}) {
+      const Json* file = json.find(entry);
+      const std::string* name = file ? file->text() : nullptr;
+      if (name && !name->empty())
+        load.overrides.push_back(fmt::format("{}={}", key, to_text(FieldValue(*name))));
+    }
   }
   return load;
 }

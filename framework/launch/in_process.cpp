@@ -29,6 +29,7 @@ RunMetadata metadata_of(const Study& study, const LaunchOptions& options,
   m.argv = options.argv;
   m.folder = std::filesystem::current_path().string();
   m.data_file = text_of(study, "data.file");
+  m.init_from = text_of(study, "train.init_from");
   for (const BoundLeaf& bound : study.binding.leaves)
     m.origins.emplace_back(bound.leaf.key, origin_text(bound));
   for (const Measured& figure : recorder.measured())

@@ -62,7 +62,8 @@ std::string metadata_text(const RunMetadata& m, std::string_view identity,
   json.set("when", std::move(when)).set("where", std::move(where)).set("build", build_json());
   json.set("argv", Json(Json::List(m.argv.begin(), m.argv.end())))
       .set("threads", m.threads)
-      .set("data_file", m.data_file);
+      .set("data_file", m.data_file)
+      .set("init_from", m.init_from);
   json.set("attempts", m.attempts).set("executed_steps", m.executed_steps);
   json.set("measured", std::move(measured)).set("origins", std::move(origins));
   json.set("notes", Json(Json::List(m.notes.begin(), m.notes.end())));

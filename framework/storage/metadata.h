@@ -21,6 +21,7 @@ struct RunMetadata {
   std::vector<std::string> argv;
   std::string folder;     // the working folder
   std::string data_file;  // full path of the dataset, empty where there is none
+  std::string init_from;  // full path of the weights that it began with, likewise
   std::vector<std::pair<std::string, std::string>>
       origins;  // "optim.lr" → "configs/optim/adamw.yaml:2:5"
   struct Measured {

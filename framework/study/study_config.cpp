@@ -1,7 +1,9 @@
 #include "study/study_config.h"
 
 #include <algorithm>
+#include <filesystem>
 
+#include "base/error.h"
 #include "base/files.h"
 #include "base/hash.h"
 #include "base/quantity.h"
@@ -73,7 +75,10 @@ std::vector<Trial> plan_trials(const Study& study) {
   for (const BoundLeaf& bound : study.binding.leaves) {
     trial.config.push_back(bound.leaf);
     const auto* path = std::get_if<std::string>(&bound.leaf.value);
-    if (bound.leaf.key == "train.init_from" && path) trial.init_sha256 = sha256(read_file(*path));
+    if (bound.leaf.key != "train.init_from" || !path) continue;
+    ATTUNE_CHECK(std::filesystem::is_regular_file(*path), DataError,
+                 "train.init_from={}: there is no such file", *path);
+    trial.init_sha256 = sha256(read_file(*path));
   }
   trial.config_yaml = dump(trial.recorded_config());
   std::vector<Trial> trials;

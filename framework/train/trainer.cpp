@@ -44,6 +44,22 @@ std::vector<MetricInfo> available(const Dataset& data, Split split) {
   return metrics;
 }
 
+// DataError unless the file holds every parameter of the model, in its shape.
+void load_weights(const std::string& path, const Learner<float>& learner) {
+  const WeightSet set = read_weights(path);
+  for (const ParameterId id : learner.registry().by_name()) {
+    const Registry::Parameter& p = learner.registry()[id];
+    const auto found = std::find_if(set.tensors.begin(), set.tensors.end(),
+                                    [&](const NamedTensor& t) { return t.name == p.name; });
+    ATTUNE_CHECK(found != set.tensors.end(), DataError,
+                 "{}: /weights has no '{}' {}, which this model needs", path, p.name,
+                 p.shape.text());
+    ATTUNE_CHECK(found->shape == p.shape, DataError, "{}: /weights/{} has shape {}, not {}", path,
+                 p.name, found->shape.text(), p.shape.text());
+    std::copy(found->values.begin(), found->values.end(), learner.value(id).begin());
+  }
+}
+
 }  // namespace
 
 Trainer::Trainer(const TrainerOptions& options, const Dataset& data, Index seed, Recorder& recorder)
@@ -60,6 +76,9 @@ Trainer::Trainer(const TrainerOptions& options, const Dataset& data, Index seed,
 void Trainer::check(const TrainerOptions& options, const Dataset& data) {
   for (const Split split : kSplits)
     Packer(data.n_tokens(split), batch_rule(options.train), 0, std::string(name_of(split)));
+  if (options.train.init_from)
+    load_weights(*options.train.init_from,
+                 Learner<float>(learner_options(options), data.n_classes(), 0));
   if (options.select.how == SelectOptions::How::last) return;
   for (const MetricInfo& m : available(data, Split::val))
     if (m.name == options.select.metric()) return;
@@ -84,20 +103,7 @@ void Trainer::declare() {
 }
 
 void Trainer::initial_parameters() {
-  if (!options_.train.init_from) return;
-  const std::string& path = *options_.train.init_from;
-  const WeightSet set = read_weights(path);
-  for (const ParameterId id : learner_.registry().by_name()) {
-    const Registry::Parameter& p = learner_.registry()[id];
-    const auto found = std::find_if(set.tensors.begin(), set.tensors.end(),
-                                    [&](const NamedTensor& t) { return t.name == p.name; });
-    ATTUNE_CHECK(found != set.tensors.end(), DataError,
-                 "{}: /weights has no '{}' {}, which this model needs", path, p.name,
-                 p.shape.text());
-    ATTUNE_CHECK(found->shape == p.shape, DataError, "{}: /weights/{} has shape {}, not {}", path,
-                 p.name, found->shape.text(), p.shape.text());
-    std::copy(found->values.begin(), found->values.end(), learner_.value(id).begin());
-  }
+  if (options_.train.init_from) load_weights(*options_.train.init_from, learner_);
 }
 
 TrainingState Trainer::state(Index step) const {
@@ -302,8 +308,9 @@ void Trainer::give_up(Index step) {
   content.status = "diverged";
   content.steps = step;
   const std::string how = fmt::format("diverged at step {}", step);
-  record_final("val", std::vector<double>(val_metrics_.size(), std::nan("")), how);
-  record_final("test", std::vector<double>(test_metrics_.size(), std::nan("")), how);
+  for (const auto& [split, metrics] :
+       {std::pair{"train", &train_metrics_}, {"val", &val_metrics_}, {"test", &test_metrics_}})
+    record_final(split, std::vector<double>(metrics->size(), std::nan("")), how);
   save_weights();
 }
 

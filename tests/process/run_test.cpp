@@ -113,6 +113,36 @@ TEST(Run, WeightsOfOneRunAreWhereAnotherBegins) {
   EXPECT_EQ(mean(tested.out), mean(first.out));
 }
 
+// Its config holds the weights' file name alone; where they lie is in the metadata.
+TEST(Run, ARunFileFindsTheWeightsThatItBeganWith) {
+  const TestFolder folder;
+  ASSERT_EQ(run_attune(small_run(folder / "a", {"seeds=[0]"})).code, 0);
+  const std::string from = files(folder / "a", ".h5")[0];
+  const Finished second =
+      run_attune(small_run(folder / "b", {"seeds=[0]", "train.init_from=" + from}));
+  ASSERT_EQ(second.code, 0) << second.err;
+  const std::string run_file = files(folder / "b", ".h5")[0];
+  const Finished again = run_attune({"run", run_file, "-o", folder / "c", "-q"});
+  ASSERT_EQ(again.code, 0) << again.err;
+  EXPECT_EQ(read_file(run_file), read_file(files(folder / "c", ".h5")[0]));
+}
+
+TEST(Run, WeightsThatDoNotFitCreateNothing) {
+  const TestFolder folder;
+  ASSERT_EQ(run_attune(small_run(folder / "a", {"seeds=[0]"})).code, 0);
+  const std::string from = files(folder / "a", ".h5")[0];
+  std::ofstream(folder / "text.h5") << "no weights";
+  for (const auto& [word, said] : std::vector<std::pair<std::string, std::string>>{
+           {"train.init_from=" + (folder / "none.h5"), "there is no such file"},
+           {"train.init_from=" + (folder / "text.h5"), "is no HDF5 file"},
+           {"train.init_from=" + from, "has shape"}}) {
+    const Finished run = run_attune(small_run(folder / "bad", {word, "model.mlp_ratio=3"}));
+    EXPECT_EQ(run.code, 2) << word;
+    EXPECT_THAT(run.err, HasSubstr(said)) << word;
+    EXPECT_FALSE(std::filesystem::exists(folder / "bad")) << word;
+  }
+}
+
 TEST(Run, ErrorsOfAConfigCreateNothing) {
   const TestFolder folder;
   for (const auto& [word, key] : std::vector<std::pair<std::string, std::string>>{

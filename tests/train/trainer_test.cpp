@@ -145,6 +145,9 @@ TEST_F(TrainerTest, ALossThatIsNoNumberIsDivergenceAtItsStep) {
   EXPECT_EQ(content.steps, 2);
   EXPECT_THAT(content.metrics.at("train").step, ElementsAre(1, 2));
   EXPECT_TRUE(std::isnan(content.metrics.at("train").values[1].back()));  // accuracy of NaN
+  for (const auto& [split, table] : content.metrics)
+    for (const MetricInfo& m : table.info)
+      EXPECT_TRUE(std::isnan(final_value(content, split, m.name))) << split << m.name;
 }
 
 // Zero steps measure the initial parameters.
