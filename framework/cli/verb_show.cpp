@@ -1,7 +1,9 @@
 #include <algorithm>
 #include <map>
 
+#include "base/error.h"
 #include "base/files.h"
+#include "base/hash.h"
 #include "base/json.h"
 #include "base/quantity.h"
 #include "base/text.h"
@@ -107,9 +109,21 @@ Json head_json(const RunHead& head) {
   return json.set("final", std::move(final));
 }
 
+// What HDF5 keeps without a checksum (finals, the config) is told by the metadata's.
+void check_bytes(const std::string& path, const Json& metadata) {
+  const std::string recorded = text_at(metadata, {"run_file_sha256"});
+  if (recorded.empty()) return;
+  const std::string found = sha256(read_file(path));
+  ATTUNE_CHECK(found == recorded, DamagedError,
+               "{}: its SHA-256 is {:.8}…, and {:.8}… when it was written: the file is damaged. "
+               "Remove it, and the same command trains this trial again",
+               path, found, recorded);
+}
+
 void show_run(const Console& console, const std::string& path) {
   const RunFile run = read_run_file(path);
   const Json metadata = metadata_of(path);
+  check_bytes(path, metadata);
   const Stream& out = console.out;
   if (console.json) {
     Json config = Json::Map{};

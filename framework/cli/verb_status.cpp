@@ -66,6 +66,13 @@ Json states_json(const std::string& path, const std::vector<TrialState>& states)
       .set("trials", std::move(trials));
 }
 
+// Damage outlasts whatever else there is to say: scripts that wait for a study must see it.
+ExitCode code_of(const std::vector<TrialState>& states) {
+  const bool damaged = std::any_of(states.begin(), states.end(),
+                                   [](const TrialState& t) { return t.state == "damaged"; });
+  return damaged ? ExitCode::damaged : ExitCode::ok;
+}
+
 }  // namespace
 
 ExitCode verb_status(Session& session) {
@@ -75,7 +82,7 @@ ExitCode verb_status(Session& session) {
   const Stream& out = session.console.out;
   if (session.console.json) {
     out.print(states_json(path, states).dump() + "\n");
-    return ExitCode::ok;
+    return code_of(states);
   }
   using Align = Table::Align;
   Table table(
@@ -91,7 +98,7 @@ ExitCode verb_status(Session& session) {
   if (states.size() > kScreen)
     text += fmt::format("and {} more; --json has all\n", states.size() - kScreen);
   out.print(text);
-  return ExitCode::ok;
+  return code_of(states);
 }
 
 }  // namespace attune

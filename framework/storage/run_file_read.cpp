@@ -41,6 +41,13 @@ auto as_run_file(const std::string& path, Read read) {
     throw DamagedError(
         fmt::format("{}. Remove it, and the same command trains this trial again", error.what()));
   }
+  // Metadata beside it says that it was a run file.
+  const bool was_one =
+      !schema.starts_with("attune.") && file_exists(path.substr(0, path.rfind('.')) + ".meta.json");
+  ATTUNE_CHECK(!was_one, DamagedError,
+               "{}: its schema is {}, not attune.run@1: the file is damaged. Remove it, and the "
+               "same command trains this trial again",
+               path, schema);
   throw DataError(
       fmt::format("{}: is no run file that this version reads: its schema is {}, not attune.run@1",
                   path, schema));

@@ -7,6 +7,8 @@
 #include <fstream>
 #include <map>
 
+#include "base/error.h"
+#include "base/files.h"
 #include "base/json.h"
 #include "cli/find_study.h"
 #include "cli/session.h"
@@ -85,7 +87,7 @@ class Verbs : public testing::Test {
   }
 
   // What the verb prints.
-  std::string output(const std::vector<std::string>& arguments) {
+  std::string output(const std::vector<std::string>& arguments, ExitCode code = ExitCode::ok) {
     char* text = nullptr;
     std::size_t size = 0;
     std::FILE* file = open_memstream(&text, &size);
@@ -104,7 +106,7 @@ class Verbs : public testing::Test {
     };
     {
       const Close close{file};
-      EXPECT_EQ(kVerbs.at(session.command.verb->name)(session), ExitCode::ok);
+      EXPECT_EQ(kVerbs.at(session.command.verb->name)(session), code);
     }
     std::string out(text, size);
     std::free(text);
@@ -138,7 +140,21 @@ TEST_F(Verbs, StatusNamesADamagedFileAndGoesOn) {
   finish(1, 0.95);
   const std::string path = StudyFolder(study()).run_path(StudyFolder(study()).finished().front());
   std::filesystem::resize_file(path, std::filesystem::file_size(path) / 2);
-  EXPECT_THAT(output({"status", study()}), HasSubstr("1 finished, 1 damaged"));
+  EXPECT_THAT(output({"status", study()}, ExitCode::damaged), HasSubstr("1 finished, 1 damaged"));
+}
+
+// HDF5 keeps no checksum of scalars: a changed final would be shown as if it were measured.
+TEST_F(Verbs, ShowRefusesARunFileOfOtherBytes) {
+  finish(0, 0.95);
+  const std::string path = StudyFolder(study()).run_path(StudyFolder(study()).finished().front());
+  std::string bytes = read_file(path);
+  const double accuracy = 0.95, other = 0.99;
+  const std::string is(reinterpret_cast<const char*>(&accuracy), sizeof accuracy);
+  const std::size_t at = bytes.find(is);
+  ASSERT_NE(at, bytes.npos);
+  bytes.replace(at, sizeof other, reinterpret_cast<const char*>(&other), sizeof other);
+  write_atomically(path, bytes);
+  EXPECT_THROW(output({"show", path}), DamagedError);
 }
 
 TEST_F(Verbs, StatusFindsAStudyByNameAndSpeaksJson) {

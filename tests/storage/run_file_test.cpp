@@ -160,6 +160,19 @@ TEST(RunFile, ADamagedOneSaysSoAndWhatToDo) {
               ThrowsMessage<DataError>(HasSubstr("there is no such file")));
 }
 
+// Damage may hit the very attribute that says what the file is; its metadata still tells.
+TEST(RunFile, ALostSchemaBesideMetadataIsDamage) {
+  const TemporaryFolder folder;
+  const std::string path = write_sample(folder);
+  std::string bytes = read_file(path);
+  bytes.replace(bytes.find("attune.run@1"), 6, "attuns");
+  write_atomically(path, bytes);
+  EXPECT_THROW(read_run_head(path), DataError);
+  write_atomically(path.substr(0, path.rfind('.')) + ".meta.json", "{}");
+  EXPECT_THAT([&] { read_run_head(path); },
+              ThrowsMessage<DamagedError>(HasSubstr("its schema is attuns.run@1")));
+}
+
 TEST(RunFile, AFileOfAnotherSchemaIsNamedAsThat) {
   const TemporaryFolder folder;
   H5File file = H5File::create(folder / "data.h5");
