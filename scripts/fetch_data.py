@@ -1,0 +1,135 @@
+"""Downloads a public data set, checks every byte of it, and imports it to data/<name>.h5.
+
+scripts/fetch_data ct-covid    746 CT slices of 332 papers (349 COVID, 397 not) to data/ct_covid.h5
+scripts/fetch_data all         every one of them
+
+ATTUNE_DATA_MIRROR=DIR takes the sources from DIR/<name> instead of the network. data/README.md says
+where the data comes from and under which licence.
+"""
+import csv
+import hashlib
+import io
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import tarfile
+import tempfile
+import urllib.request
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+
+
+class FetchError(Exception):
+    """What went wrong, and what to do: a whole sentence."""
+
+
+def checksum(files):
+    """SHA-256 over lines "<sha256 of the file>  <path>" in the order of paths, as sha256sum prints them."""
+    total = hashlib.sha256()
+    for path in sorted(files):
+        total.update(f"{hashlib.sha256(files[path]).hexdigest()}  {path}\n".encode())
+    return total.hexdigest()
+
+
+def check(name, files, count, expected, where):
+    found = checksum(files)
+    if len(files) != count or found != expected:
+        raise FetchError(
+            f"{name}: {where} is not the data that attune was tested with: {len(files)} files with checksum {found}, "
+            f"expected {count} files with {expected}. Remove it and fetch it again; if the source itself has changed, "
+            "please open an issue.")
+
+
+def from_github(repository, commit, keep):
+    """Files of a commit by path, without the archive's leading folder; keep(path) says which."""
+    url = f"https://github.com/{repository}/archive/{commit}.tar.gz"
+    print(f"downloading {url}", file=sys.stderr)
+    try:
+        with urllib.request.urlopen(url, timeout=60) as reply:
+            archive = reply.read()
+    except OSError as error:
+        raise FetchError(f"{url} cannot be downloaded: {error}. Without a network, put the files into a folder and set "
+                         "ATTUNE_DATA_MIRROR to its parent.") from error
+    files = {}
+    with tarfile.open(fileobj=io.BytesIO(archive), mode="r:gz") as tar:
+        for member in tar:
+            path = member.name.partition("/")[2]
+            if member.isfile() and keep(path):
+                files[path] = tar.extractfile(member).read()
+    return files
+
+
+def from_folder(folder, keep):
+    if not folder.is_dir():
+        raise FetchError(f"{folder} is no folder; ATTUNE_DATA_MIRROR must hold one of that name")
+    paths = (str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file())
+    return {path: (folder / path).read_bytes() for path in paths if keep(path)}
+
+
+def take(name, repository, commit, keep, count, expected):
+    """The checked files of a source, from the mirror when there is one."""
+    mirror = os.environ.get("ATTUNE_DATA_MIRROR")
+    if mirror:
+        folder = pathlib.Path(mirror) / name
+        files, where = from_folder(folder, keep), str(folder)
+    else:
+        files, where = from_github(repository, commit, keep), f"commit {commit} of github.com/{repository}"
+    check(name, files, count, expected, where)
+    return files
+
+
+def attune(*arguments):
+    result = subprocess.run([str(ROOT / "scripts" / "attune"), *map(str, arguments)])
+    if result.returncode != 0:
+        raise FetchError(f"attune {arguments[0]} ended with exit code {result.returncode}; its message is above")
+
+
+def ct_source(path):
+    """The paper that a slice was cut from: its name up to the page (-p12-…) or the part (%3)."""
+    return re.split(r"%|-p\d", pathlib.PurePosixPath(path).stem)[0]
+
+
+def fetch_ct_covid():
+    classes = {"CT_COVID": "COVID", "CT_NonCOVID": "NonCOVID"}
+    files = take("ct-covid", "GKasperek/data_c19_cropped", "2f7fa6d90ab9e1ed66fe546855ce7367d48d4df5", lambda path: path.split("/")[0] in classes,
+                 746, "a1789dd6373599ba94068d96c785177f091ab280302d59f316cecccdc3037658")
+    (ROOT / "data").mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="attune-ct-") as folder:
+        source = pathlib.Path(folder) / "ct-covid"
+        for path, content in files.items():
+            (source / path).parent.mkdir(parents=True, exist_ok=True)
+            (source / path).write_bytes(content)
+        labels = pathlib.Path(folder) / "labels.csv"
+        with open(labels, "w", newline="", encoding="utf-8") as out:
+            rows = csv.writer(out)
+            rows.writerow(["file", "label", "group"])
+            for path in sorted(files):
+                rows.writerow([path, classes[path.split("/")[0]], ct_source(path)])
+        attune("import", source, "--labels", labels, "-o", ROOT / "data" / "ct_covid.h5")
+
+
+SETS = {"ct-covid": fetch_ct_covid}
+
+
+def main(arguments):
+    if not arguments or arguments[0] in ("-h", "--help"):
+        print(__doc__.strip())
+        return 0 if arguments else 2
+    names = list(SETS) if arguments == ["all"] else arguments
+    unknown = [name for name in names if name not in SETS]
+    if unknown:
+        print(f"error: there is no data set '{unknown[0]}'; there are {', '.join(SETS)}, and all", file=sys.stderr)
+        return 2
+    try:
+        for name in names:
+            SETS[name]()
+    except FetchError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
