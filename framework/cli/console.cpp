@@ -19,8 +19,8 @@ std::size_t width_of(int descriptor) {
   return given > 0 ? std::max(static_cast<std::size_t>(given), kLeast) : kDefault;
 }
 
-Stream stream_for(std::FILE* file, const std::string& color) {
-  Stream stream;
+Output stream_for(std::FILE* file, const std::string& color) {
+  Output stream;
   stream.file = file;
   stream.terminal = isatty(fileno(file)) == 1;
   const char* no_color = std::getenv("NO_COLOR");  // no-color.org: set and not empty
@@ -36,13 +36,13 @@ std::string painted(bool color, const char* code, std::string_view text) {
 
 }  // namespace
 
-void Stream::print(std::string_view text) const {
+void Output::print(std::string_view text) const {
   std::fwrite(text.data(), 1, text.size(), file);
   std::fflush(file);
 }
-std::string Stream::bold(std::string_view text) const { return painted(color, "1", text); }
-std::string Stream::dim(std::string_view text) const { return painted(color, "2", text); }
-std::string Stream::red(std::string_view text) const { return painted(color, "31", text); }
+std::string Output::bold(std::string_view text) const { return painted(color, "1", text); }
+std::string Output::dim(std::string_view text) const { return painted(color, "2", text); }
+std::string Output::red(std::string_view text) const { return painted(color, "31", text); }
 
 Console Console::for_process(const Command& command) {
   const std::string color = command.text("color").value_or("auto");

@@ -9,7 +9,7 @@
 namespace attune {
 
 // Where a program's text goes, and how it may look there.
-struct Stream {
+struct Output {
   std::FILE* file = stdout;
   bool terminal = false;  // may be redrawn
   bool color = false;
@@ -23,7 +23,7 @@ struct Stream {
 
 // What --color, NO_COLOR, -q and -v mean for a process: results on out, all else on err.
 struct Console {
-  Stream out, err;
+  Output out, err;
   bool json = false, quiet = false, verbose = false;
 
   // Colour: --color, else NO_COLOR, else whether the stream is a terminal. Width: the terminal's,
