@@ -6,7 +6,6 @@
 #include "cli/help.h"
 #include "cli/install.h"
 #include "cli/session.h"
-#include "cli/signals.h"
 #include "cli/version.h"
 #include "config/diagnostics.h"
 
@@ -38,7 +37,7 @@ int report(const Console& console, const std::string& text, ExitCode code,
     console.err.print(error_json(text, code, invalid).dump() + "\n");
   } else {
     // A block of errors has its own places and words; a single sentence gets one.
-    const bool block = text.find("error: ") != text.npos || text.find('\n') != text.npos;
+    const bool block = text.find("error: ") != text.npos;
     console.err.print((block ? "" : console.err.red("error: ")) + text +
                       (text.ends_with('\n') ? "" : "\n"));
   }
@@ -57,7 +56,6 @@ ExitCode run_verb(const std::vector<std::string>& arguments, Command command,
     console.out.print(json ? help_json(verb) : verb ? help_text(*verb) : help_text());
     return ExitCode::ok;
   }
-  route_signals(stop);
   std::vector<std::string> argv = {"attune"};
   argv.insert(argv.end(), arguments.begin(), arguments.end());
   Session session{std::move(command), console, std::move(argv), stop, kinds, configs_folder()};
@@ -95,7 +93,9 @@ int run_program(const std::vector<std::string>& arguments, std::span<const Kind>
   } catch (const InvalidConfig& e) {
     return report(console, e.what(), e.code(), &e);
   } catch (const InterruptedError& e) {
-    return report(console, e.what(), e.code());
+    if (console.json) return report(console, e.what(), e.code());
+    console.err.print(fmt::format("{}; the same command goes on from there\n", e.what()));
+    return static_cast<int>(e.code());
   } catch (const Error& e) {
     return report(console, e.what(), e.code());
   } catch (const std::bad_alloc&) {

@@ -65,10 +65,11 @@ void Progress::on(const TrialEnded& e) {
   const auto found = running_.find(e.trial);
   const bool tells = !style_.quiet || e.how == TrialEnded::How::failed;
   if (tells && found != running_.end()) {
-    const std::string why = e.why.empty() ? "" : ": " + e.why;
+    const bool stopped = e.how == TrialEnded::How::stopped;  // the program says why
+    const std::string why = e.why.empty() || stopped ? "" : ": " + e.why;
     line(fmt::format("{} {} at step {} in {}{}{}", head(found->second.started),
-                     kHow[static_cast<int>(e.how)], e.step, duration_text(e.seconds), why,
-                     metrics_text(e.final)));
+                     kHow[static_cast<int>(e.how)], std::max(e.step, found->second.step),
+                     duration_text(e.seconds), why, metrics_text(e.final)));
   }
   running_.erase(e.trial);
 }

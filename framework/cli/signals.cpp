@@ -27,12 +27,12 @@ void handle(int signal) {
 
 }  // namespace
 
-void route_signals(StopRequest& stop) {
+void route_signals(StopRequest& stop, std::initializer_list<int> signals) {
   stop_request = &stop;
   struct sigaction action = {};
   action.sa_handler = handle;
   action.sa_flags = SA_RESTART;  // a write that is under way is finished
-  for (const int signal : {SIGINT, SIGTERM, SIGUSR1}) sigaction(signal, &action, nullptr);
+  for (const int signal : signals) sigaction(signal, &action, nullptr);
 }
 
 }  // namespace attune

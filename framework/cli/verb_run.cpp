@@ -1,3 +1,4 @@
+#include <signal.h>
 #include <unistd.h>
 
 #include <condition_variable>
@@ -9,6 +10,7 @@
 #include "base/json.h"
 #include "cli/progress.h"
 #include "cli/session.h"
+#include "cli/signals.h"
 #include "cli/table.h"
 #include "launch/in_process.h"
 #include "stats/interval.h"
@@ -94,7 +96,7 @@ Study load(const Session& session) {
 }
 
 void print_config(const Session& session, const Study& study, const std::string& what) {
-  const Stream& out = session.console.out;
+  const Output& out = session.console.out;
   if (what == "origin") {
     out.print(origins(study.binding));
   } else if (what == "study") {
@@ -141,6 +143,10 @@ void refuse_changes(const Session& session, const Study& study, const std::vecto
                    folder.run_path(stem), trial.init_sha256, head.init_sha256);
     }
   }
+}
+
+std::string counted(std::size_t trials) {
+  return fmt::format("{} trial{}", trials, trials == 1 ? "" : "s");
 }
 
 struct Outcome {
@@ -201,15 +207,15 @@ Json summary_json(const Study& study, const std::vector<RowSummary>& rows,
 void print_outcome(const Session& session, const Study& study, const StudyFolder& folder,
                    const Outcome& outcome) {
   const std::vector<RowSummary> rows = summarise(study, outcome.trials, folder);
-  const Stream& out = session.console.out;
+  const Output& out = session.console.out;
   if (session.console.json) {
     out.print(summary_json(study, rows, folder.path(), outcome).dump() + "\n");
     return;
   }
   out.print(closing_table(rows, out.width));
   if (!session.command.has("fast-dev-run"))
-    out.print(out.dim(fmt::format("{}: {} trials in {}\n", study.options->name,
-                                  outcome.trials.size(), folder.path())));
+    out.print(out.dim(fmt::format("{}: {} in {}\n", study.options->name,
+                                  counted(outcome.trials.size()), folder.path())));
 }
 
 Progress::Style style_of(const Console& console) {
@@ -233,6 +239,7 @@ int default_threads() { return static_cast<int>(std::max(1L, sysconf(_SC_NPROCES
 ExitCode verb_run(Session& session) {
   const Command& command = session.command;
   const Console& console = session.console;
+  route_signals(session.stop, {SIGUSR1});  // a warning may come early, and is heeded when it can be
   const Study study = load(session);
   for (const Diagnostic& note : study.notes) console.err.print(note.text("note"));
   if (const auto what = command.text("cfg")) {
@@ -257,6 +264,8 @@ ExitCode verb_run(Session& session) {
     if (!folder.find_finished(trial)) waiting.push_back(trial);
   outcome.already = static_cast<Index>(outcome.trials.size() - waiting.size());
   if (!waiting.empty()) {
+    // From here on there is something to save; before, Ctrl-C and SIGTERM end the process at once.
+    route_signals(session.stop, {SIGINT, SIGTERM});
     folder.freeze(study.yaml());
     Progress progress(style_of(console));
     LaunchOptions launch;
@@ -270,7 +279,7 @@ ExitCode verb_run(Session& session) {
     folder.refresh();
   } else if (!console.quiet) {
     console.err.print(
-        fmt::format("all {} trials are finished, nothing to do\n", outcome.trials.size()));
+        fmt::format("{} finished already, nothing to do\n", counted(outcome.trials.size())));
   }
   print_outcome(session, study, folder, outcome);
   for (const std::string& failure : outcome.launched.failures)

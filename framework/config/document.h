@@ -77,7 +77,7 @@ struct Document {
 Document compose(const LoadOptions& options, Diagnostics& diagnostics);
 
 // What `schema: attune/experiment@1` asks for. Adds an error for any other schema, none, and newer
-// versions.
-void check_schema(const Document& document, Diagnostics& diagnostics);
+// versions. False where there is another schema: then it is unknown what the keys mean.
+bool check_schema(const Document& document, Diagnostics& diagnostics);
 
 }  // namespace attune

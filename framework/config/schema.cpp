@@ -32,13 +32,13 @@ std::string complaint(const std::string& schema) {
 
 }  // namespace
 
-void check_schema(const Document& document, Diagnostics& diagnostics) {
+bool check_schema(const Document& document, Diagnostics& diagnostics) {
   const Node::Entry* entry = document.root.find("schema");
   if (!entry) {
     diagnostics.error(
         {.at = Origin::of(document.root.at.source),
          .message = fmt::format("schema must be set: schema: {}@{}", kExperiment, kVersion)});
-    return;
+    return true;
   }
   const std::string wrong =
       complaint(entry->value.is_scalar() ? entry->value.text : entry->value.shown());
@@ -46,6 +46,7 @@ void check_schema(const Document& document, Diagnostics& diagnostics) {
     diagnostics.error(
         {.at = entry->at, .message = wrong, .caret = entry->value.at, .label = "set here"});
   }
+  return wrong.empty();
 }
 
 }  // namespace attune

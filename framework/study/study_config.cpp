@@ -39,10 +39,40 @@ void StudyOptions::fields(FieldList& f) {
   });
 }
 
+namespace {
+
+// A file of configs/model/ is no study, and says neither schema nor name.
+void refuse_group_file(const Document& document, const LoadOptions& load,
+                       std::span<const Kind> kinds, Diagnostics& diagnostics) {
+  if (document.find("schema") || document.find("name")) return;
+  const std::filesystem::path path(load.path);
+  const std::string group = std::filesystem::absolute(path).parent_path().filename();
+  const bool known = std::any_of(kinds.begin(), kinds.end(), [&group](const Kind& kind) {
+    StudyOptions options(kind);
+    FieldList fields;
+    options.fields(fields);
+    return !KeyIndex(fields).children(group).empty();
+  });
+  if (!known) return;
+  const std::string name = path.stem();
+  diagnostics.error({.at = Origin::of(document.root.at.source),
+                     .message = fmt::format("is no study: it has no schema and no name, and its "
+                                            "folder says that it holds the keys of '{}'",
+                                            group),
+                     .hints = {fmt::format("a study takes it by defaults: [{0}: {1}], or {0}={1} "
+                                           "on the command line; check that study",
+                                           group, name)}});
+  diagnostics.raise();
+}
+
+}  // namespace
+
 Study load_study(const LoadOptions& load, std::span<const Kind> kinds) {
   Diagnostics diagnostics;
   const Document document = compose(load, diagnostics);
-  if (document.usable) check_schema(document, diagnostics);
+  if (document.usable) refuse_group_file(document, load, kinds, diagnostics);
+  // Keys say nothing while it is unknown what they are keys of.
+  if (document.usable && !check_schema(document, diagnostics)) diagnostics.raise();
   if (!document.usable) diagnostics.raise();
   const std::string name = document.scalar("kind").value_or("train");
   const auto* kind = std::find_if(kinds.data(), kinds.data() + kinds.size(),

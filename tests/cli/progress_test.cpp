@@ -113,6 +113,15 @@ TEST(Progress, ALineThatStaysFirstClearsTheBar) {
   EXPECT_THAT(screen.text, EndsWith("\r\x1b[K")) << "the end leaves no half line";
 }
 
+TEST(Progress, AStoppedTrialEndsAtItsLastStep) {
+  Screen screen;
+  Progress progress(screen.style(false));
+  progress(kStarted);
+  progress(Stepped{2, 61, 0.5});
+  progress(TrialEnded{2, TrialEnded::How::stopped, 0, 1.5, {}, "stopped after step 61"});
+  EXPECT_THAT(screen.text, EndsWith("reference-s1-4c1e0aa2 stopped at step 61 in 1.5 s\n"));
+}
+
 TEST(Progress, QuietTellsFailuresAlone) {
   Screen screen;
   auto style = screen.style(false);

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
 
 #include <filesystem>
 #include <fstream>
@@ -59,6 +60,20 @@ TEST(Run, StopsCleanlyOnSignalsAndGoesOn) {
   const auto status = run_attune({"status", folder / "a/quickstart"});
   EXPECT_EQ(status.code, 0);
   EXPECT_THAT(status.out, HasSubstr("reference-s0"));
+}
+
+// Before a trial has begun there is nothing to save, and a reader that waits must not need kill -9.
+TEST(Run, BeforeTheFirstTrialASignalEndsTheProcessAtOnce) {
+  const TestFolder folder;
+  ASSERT_EQ(mkfifo((folder / "never.yaml").c_str(), 0600), 0);
+  for (const char* verb : {"check", "run"})
+    for (const auto& [number, code] : {std::pair{SIGTERM, 143}, std::pair{SIGINT, 130}}) {
+      Started waiting({verb, folder / "never.yaml"});
+      ASSERT_FALSE(waiting.wait(0.3));
+      waiting.signal(number);
+      ASSERT_TRUE(waiting.wait(5)) << verb << " hangs on signal " << number;
+      EXPECT_EQ(waiting.code(), code);
+    }
 }
 
 TEST(Run, ASecondCallHasNothingToDoAndAnotherSeedTrainsOnlyItself) {
