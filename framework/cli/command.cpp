@@ -193,6 +193,11 @@ Command parse_command(const std::vector<std::string>& arguments) {
   if (arguments.empty() || arguments.front().starts_with('-'))
     return Parser(nullptr).parse(arguments);
   const std::string& name = arguments.front();
+  if (name == "help") {  // `attune help run` is `attune run --help`
+    std::vector<std::string> page(arguments.begin() + 1, arguments.end());
+    page.emplace_back("--help");
+    return parse_command(page);
+  }
   const Verb* verb = find_verb(name);
   if (!verb) {
     std::vector<std::string> names;

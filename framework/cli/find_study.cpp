@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/files.h"
 #include "base/text.h"
+#include "config/document.h"
 
 namespace attune {
 
@@ -21,12 +22,31 @@ std::vector<std::string> studies_in(const std::string& folder) {
   return names;
 }
 
+namespace {
+
+// What a study's YAML file calls it. Only `name` is read: the study may be older than the file.
+std::string name_in(const std::string& path) {
+  Diagnostics diagnostics;
+  LoadOptions load;
+  load.path = path;
+  const Document document = compose(load, diagnostics);
+  const auto name = document.usable ? document.scalar("name") : std::nullopt;
+  if (!name) diagnostics.raise();
+  ATTUNE_CHECK(name && !name->ends_with(".yaml") && !name->ends_with(".yml"), ConfigError,
+               "{} gives no name, so that there is no study of it", path);
+  return *name;
+}
+
+}  // namespace
+
 std::string find_study(const std::string& study, const std::string& out) {
   // "results/x/" and "results/x" are one folder, and its name is x.
   const std::string folder = study.find_last_not_of('/') == study.npos
                                  ? study
                                  : study.substr(0, study.find_last_not_of('/') + 1);
   if (is_study(folder)) return folder;
+  if ((folder.ends_with(".yaml") || folder.ends_with(".yml")) && file_exists(folder))
+    return find_study(name_in(folder), out);
   if (is_study(out + "/" + folder)) return out + "/" + folder;
   const std::vector<std::string> known = studies_in(out);
   const auto meant = did_you_mean(folder, known);

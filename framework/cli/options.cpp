@@ -15,6 +15,10 @@ std::string check_threads(std::string_view text) {
   return whole && n >= 1 && n <= 1024 ? "" : "is no whole number from 1 to 1024";
 }
 
+std::string check_folder(std::string_view text) {
+  return text.empty() ? "is empty; write . for the current folder" : "";
+}
+
 std::string check_seeds(std::string_view text) {
   std::vector<Index> seeds;
   return parse_seeds({{std::string(text)}, false}, seeds);
@@ -58,13 +62,8 @@ const std::vector<Verb>& verbs() {
        .overrides = true,
        .options =
            {
-               {"out", "o", "DIR", "folder that study folders go into [results]"},
-               {"threads",
-                "",
-                "N",
-                "threads of a trial [cores for one trial, else 1]",
-                {},
-                check_threads},
+               {"out", "o", "DIR", "folder that study folders go into [results]", {}, check_folder},
+               {"threads", "", "N", "threads of a trial [all cores]", {}, check_threads},
                {"seeds",
                 "",
                 "LIST",
@@ -97,8 +96,9 @@ const std::vector<Verb>& verbs() {
        .summary = "all errors of configs and dataset files; run nothing",
        .operands = "FILE... [key=value ...]",
        .details =
-           "Reads YAML files as `run` would, with their groups and defaults, and dataset files "
-           "(.h5) down to the last offset. Every error comes with file, line and column.",
+           "Reads YAML files as `run` would, with their groups and defaults, dataset files (.h5) "
+           "down to the last offset, and run files whole. Every error comes with file, line and "
+           "column.",
        .min_operands = 1,
        .max_operands = -1,
        .overrides = true,
@@ -106,8 +106,8 @@ const std::vector<Verb>& verbs() {
                     "check configs/quickstart.yaml model.n_heads=3", "check data/ct_covid.h5"},
        .exit_codes = {ok, usage}},
       {.name = "list",
-       .summary = "what there is: kinds, models, data, ops, metrics, studies",
-       .operands = "kinds|models|data|ops|metrics|studies [DIR]",
+       .summary = "what there is: kinds, models, data, ops, probes, metrics, studies",
+       .operands = "kinds|models|data|ops|probes|metrics|studies [DIR]",
        .details = "One line each. `list studies` looks into DIR [results].",
        .min_operands = 1,
        .max_operands = 2,
@@ -127,10 +127,9 @@ const std::vector<Verb>& verbs() {
        .summary = "a run's or study's config, provenance, metrics, curves",
        .operands = "PATH",
        .details =
-           "PATH is a run file (.h5) or a study's folder. Shows the config with the origin of "
-           "every "
-           "value, who made it with which build, the metrics at the chosen step, and the curves as "
-           "sparklines.",
+           "PATH is a run file (.h5), a study's folder, its name in results/, or its YAML file. "
+           "Shows the config with the origin of every value, who made it with which build, the "
+           "metrics at the chosen step, and the curves as sparklines.",
        .min_operands = 1,
        .max_operands = 1,
        .examples = {"show results/quickstart",
@@ -140,7 +139,8 @@ const std::vector<Verb>& verbs() {
        .summary = "one screen of a study's state, reading only",
        .operands = "STUDY",
        .details =
-           "STUDY is a folder, or a name in results/. Says which trials are finished, diverged or "
+           "STUDY is a folder, a name in results/, or its YAML file. Says which trials are "
+           "finished, diverged or "
            "running and how far they are. Never waits for a running process, nor disturbs it.",
        .min_operands = 1,
        .max_operands = 1,

@@ -1,6 +1,7 @@
 #include "base/json.h"
 #include "cli/session.h"
 #include "datasets/dataset_file.h"
+#include "storage/run_file.h"
 #include "study/study_config.h"
 
 namespace attune {
@@ -32,7 +33,15 @@ std::vector<Diagnostic> study_errors(const Session& session, const std::string& 
   return {};
 }
 
-std::vector<Diagnostic> dataset_errors(const std::string& path) {
+// Of an HDF5 file: a run file, or else it must be a dataset file.
+std::vector<Diagnostic> stored_errors(const std::string& path) {
+  try {
+    read_run_file(path);
+    return {};
+  } catch (const DamagedError& e) {
+    return {about(path, e.what())};
+  } catch (const DataError&) {  // no run file
+  }
   std::vector<Diagnostic> errors;
   for (const std::string& fault : dataset_file_faults(path)) errors.push_back(about(path, fault));
   return errors;
@@ -46,7 +55,7 @@ ExitCode verb_check(Session& session) {
   Json files = Json::List{};
   for (const std::string& path : session.command.operands) {
     const std::vector<Diagnostic> found =
-        path.ends_with(".h5") ? dataset_errors(path) : study_errors(session, path);
+        path.ends_with(".h5") ? stored_errors(path) : study_errors(session, path);
     for (const Diagnostic& d : found) text += d.text("error");
     errors.insert(errors.end(), found.begin(), found.end());
     Json file;

@@ -14,7 +14,7 @@ ExitCode verb_explain(Session& session) {
   }
   const auto& operands = session.command.operands;
   const std::string key = operands.empty() ? "" : operands.front();
-  const Stream& out = session.console.out;
+  const Output& out = session.console.out;
   out.print(session.console.json ? explain_json(kinds, key).dump() + "\n"
                                  : explain_text(kinds, key, out.width));
   return ExitCode::ok;

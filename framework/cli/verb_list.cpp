@@ -7,6 +7,7 @@
 #include "datasets/data_kinds.h"
 #include "storage/study_folder.h"
 #include "train/metrics.h"
+#include "train/probes.h"
 
 namespace attune {
 namespace {
@@ -71,6 +72,12 @@ std::vector<Item> listed_ops(const Session&) {
   return items;
 }
 
+std::vector<Item> listed_probe_items(const Session&) {
+  std::vector<Item> items;
+  for (const Listed& probe : listed_probes()) items.push_back({probe.name, probe.doc});
+  return items;
+}
+
 std::vector<Item> listed_metrics(const Session&) {
   std::vector<Item> items;
   for (const MetricInfo& m : classification_metrics()) {
@@ -97,14 +104,18 @@ struct Listing {
   const char* name;
   std::vector<Item> (*items)(const Session&);
 };
-constexpr Listing kListings[] = {{"kinds", listed_kinds},     {"models", listed_models},
-                                 {"data", listed_data},       {"ops", listed_ops},
-                                 {"metrics", listed_metrics}, {"studies", listed_studies}};
+constexpr Listing kListings[] = {{"kinds", listed_kinds},        {"models", listed_models},
+                                 {"data", listed_data},          {"ops", listed_ops},
+                                 {"probes", listed_probe_items}, {"metrics", listed_metrics},
+                                 {"studies", listed_studies}};
 
 }  // namespace
 
 ExitCode verb_list(Session& session) {
-  const std::string& what = session.command.operands.front();
+  const std::vector<std::string>& operands = session.command.operands;
+  const std::string& what = operands.front();
+  ATTUNE_CHECK(operands.size() == 1 || what == "studies", ConfigError,
+               "'{}' is one too many: only `list studies` takes a folder", operands.back());
   std::vector<std::string> names;
   for (const Listing& listing : kListings) {
     names.emplace_back(listing.name);
@@ -112,14 +123,17 @@ ExitCode verb_list(Session& session) {
     using Align = Table::Align;
     Table table({{"", Align::left}, {"", Align::left}});
     Json json = Json::List{};
-    for (const Item& item : listing.items(session)) {
+    const std::vector<Item> items = listing.items(session);
+    if (items.empty() && !session.console.quiet && !session.console.json)
+      session.console.err.print("none\n");
+    for (const Item& item : items) {
       table.row({item.name, item.doc});
       Json entry;
       entry.set("name", item.name).set("doc", item.doc);
       for (const auto& [key, value] : *item.more.map()) entry.set(key, value);
       json.push(std::move(entry));
     }
-    const Stream& out = session.console.out;
+    const Output& out = session.console.out;
     out.print(session.console.json ? json.dump() + "\n" : table.text(out.width));
     return ExitCode::ok;
   }

@@ -124,7 +124,7 @@ void show_run(const Console& console, const std::string& path) {
   const RunFile run = read_run_file(path);
   const Json metadata = metadata_of(path);
   check_bytes(path, metadata);
-  const Stream& out = console.out;
+  const Output& out = console.out;
   if (console.json) {
     Json config = Json::Map{};
     for (const ConfigLeaf& leaf : run.trial.config) config.set(leaf.key, leaf.value);
@@ -172,7 +172,7 @@ void show_study(const Console& console, const std::string& path) {
   std::vector<RunHead> heads;
   for (const std::string& stem : folder.finished())
     heads.push_back(read_run_head(folder.run_path(stem)));
-  const Stream& out = console.out;
+  const Output& out = console.out;
   if (console.json) {
     Json json = Json::List{};
     for (const RunHead& head : heads) json.push(head_json(head));

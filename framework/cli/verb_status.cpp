@@ -79,7 +79,7 @@ ExitCode verb_status(Session& session) {
   const std::string path =
       find_study(session.command.operands.front(), session.command.text("out").value_or("results"));
   const std::vector<TrialState> states = states_of(StudyFolder(path));
-  const Stream& out = session.console.out;
+  const Output& out = session.console.out;
   if (session.console.json) {
     out.print(states_json(path, states).dump() + "\n");
     return code_of(states);

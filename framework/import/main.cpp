@@ -12,21 +12,26 @@ namespace attune {
 namespace {
 
 constexpr const char* kHelp =
-    R"(attune import SOURCE -o FILE.h5 --labels CSV [option…]
+    R"(usage: attune import SOURCE -o FILE.h5 --labels CSV [options]
 
-Makes a dataset file of a folder of images: PNG, JPEG, DICOM slices and NIfTI, told by content.
+Makes a dataset file of a folder of images: PNG, JPEG, DICOM slices and NIfTI,
+told by content. Groups (patients, papers) are never split between training and
+test. Prints counts by label, group and size.
 
-  -o, --out FILE.h5     the dataset file, replaced if there
-      --labels CSV      a row an image, with columns file (relative to SOURCE), label, group
-      --columns LIST    other names of these columns: file=image,label=finding,group=patient
-      --window LO,HI    clips DICOM and NIfTI values and scales them to 0 … 1
-      --skip-unlabelled leaves out images without a row and rows without an image
-      --kind images     the only kind so far
+  -o, --out FILE.h5      the dataset file, replaced if there
+      --labels CSV       a row an image: file (relative to SOURCE), label, group
+      --columns LIST     other names of these, as in file=image,group=patient
+      --window LO,HI     clips DICOM and NIfTI values and scales them to 0 .. 1
+      --skip-unlabelled  leaves out images without a row, rows without an image
+      --kind images      the only kind so far
 
-Groups (patients, papers) are never split between training and test.
+exit codes: 0 all done; 1 storage failed; 2 bad command line or images: nothing
+            written
 
+examples:
   attune import scans -o data/scans.h5 --labels scans/labels.csv
-  attune import ct -o data/ct.h5 --labels ct.csv --columns group=patient --window -1000,400
+  attune import ct -o data/ct.h5 --labels ct.csv --window -1000,400
+  attune import ct -o data/ct.h5 --labels ct.csv --columns group=patient
 )";
 
 std::pair<double, double> parse_window(const std::string& text) {

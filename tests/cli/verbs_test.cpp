@@ -22,13 +22,18 @@ namespace {
 using testing::AllOf;
 using testing::HasSubstr;
 
-// A kind with two keys, one of them a file that must be there.
+// A kind with two keys, one of them a file that must be there, and a group.
 struct Fit : KindOptions {
+  struct Optim {
+    double decay = 0;
+    void fields(FieldList& f) { f.real("decay", decay, {0, 1}, Role::result, "weight decay"); }
+  } optim;
   double lr = 0.001;
   std::optional<std::string> file;
   void fields(FieldList& f) override {
     f.real("lr", lr, {1e-8, 1.0}, Role::result, "learning rate");
     f.path("file", file, Role::result, "what is fitted");
+    f.group("optim", optim, "how it is fitted");
   }
   std::string data_sha256(Index) const override {
     ATTUNE_CHECK(!file || std::filesystem::exists(*file), DataError,
@@ -235,6 +240,44 @@ TEST_F(Verbs, CheckTellsAllErrorsOfAllFilesAtOnce) {
   }
 }
 
+TEST_F(Verbs, CheckReadsARunFileWhole) {
+  finish(0, 0.95);
+  const std::string path = StudyFolder(study()).run_path(StudyFolder(study()).finished().front());
+  EXPECT_EQ(output({"check", path}), path + ": no errors\n");
+}
+
+// Its keys would each be unknown, which says nothing of what is wrong.
+TEST_F(Verbs, OfAnotherSchemaOnlyTheSchemaIsTold) {
+  const std::string path =
+      file("a.yaml", "schema: attune/sweep@1\nname: x\nbase: b.yaml\nparameters: {lr: [1, 2]}\n");
+  try {
+    output({"check", path});
+    FAIL();
+  } catch (const InvalidConfig& e) {
+    EXPECT_EQ(e.errors().size(), 1U);
+    EXPECT_THAT(e.what(), HasSubstr("attune/sweep@1 is no experiment"));
+  }
+}
+
+TEST_F(Verbs, AGroupFileIsToldFromAStudy) {
+  std::filesystem::create_directories(root_ / "optim");
+  const std::string path = file("optim/fast.yaml", "kind: sgd\nlr: 0.1\n");
+  try {
+    output({"check", path});
+    FAIL();
+  } catch (const InvalidConfig& e) {
+    EXPECT_EQ(e.errors().size(), 1U);
+    EXPECT_THAT(e.what(), AllOf(HasSubstr("fast.yaml: error: is no study"),
+                                HasSubstr("defaults: [optim: fast]")));
+  }
+}
+
+TEST_F(Verbs, AStudyIsFoundByItsYaml) {
+  finish(0, 0.95);
+  const std::string path = file("source.yaml", "name: tiny\nunknown_by_now: 3\n");
+  EXPECT_EQ(find_study(path, root_), study());
+}
+
 TEST_F(Verbs, ExplainReadsTheKeysOfTheKinds) {
   EXPECT_THAT(output({"explain", "lr"}), HasSubstr("learning rate"));
   EXPECT_THAT(output({"explain"}), AllOf(HasSubstr("name"), HasSubstr("lr")));
@@ -250,7 +293,15 @@ TEST_F(Verbs, ListsAreLinesAndJson) {
   finish(0, 0.95);
   EXPECT_THAT(output({"list", "studies", root_.string()}),
               HasSubstr("tiny  1 finished, 0 unfinished"));
+  EXPECT_THAT(output({"list", "probes"}), HasSubstr("gradient_norms  "));
+  EXPECT_EQ(*Json::parse(output({"list", "probes", "--json"}), "output")
+                 .list()
+                 ->front()
+                 .find("name")
+                 ->text(),
+            "gradient_norms");
   EXPECT_THROW(output({"list", "opps"}), ConfigError);
+  EXPECT_THROW(output({"list", "ops", "results"}), ConfigError);
 }
 
 }  // namespace
