@@ -116,7 +116,16 @@ void refuse_changes(const Session& session, const Study& study, const std::vecto
   if (frozen.empty()) return;
   LoadOptions before;
   before.path = frozen.back();
-  const Study then = load_study(before, session.kinds);
+  const Study then = [&] {
+    try {
+      return load_study(before, session.kinds);
+    } catch (const ConfigError& error) {
+      throw DamagedError(fmt::format(
+          "{}, frozen at the last start of this study, cannot be read:\n{}\nRemove it, or give the "
+          "study another name (name=…) or folder (-o). Finished trials stay",
+          before.path, error.what()));
+    }
+  }();
   const auto recorded = [](const Study& s) {
     Trial t;
     for (const BoundLeaf& bound : s.binding.leaves) t.config.push_back(bound.leaf);

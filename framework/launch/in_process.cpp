@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <filesystem>
+#include <numeric>
 
 #include "base/build_facts.h"
 #include "storage/metadata.h"
@@ -96,19 +97,31 @@ LaunchResult InProcessLauncher::run(const Study& study, const std::vector<Trial>
   LaunchResult result;
   kernels::Threads threads(options.threads);
   const auto n = static_cast<Index>(waiting.size());
-  for (Index i = 0; i < n; ++i) {
-    const Trial& trial = waiting[static_cast<std::size_t>(i)];
-    if (options.stop && options.stop->requested())
-      throw InterruptedError(*options.stop->requested(), "stopped between two trials");
-    try {
-      auto running = folder.start(trial);
-      if (running) run_one(study, trial, *running, options, threads, i + 1, n, result);
-    } catch (const BusyError&) {
-      result.busy += 1;
-    } catch (const std::bad_alloc&) {
-      result.failures.push_back(trial.stem() + " ran out of memory");
+  std::vector<Index> todo(waiting.size());
+  std::iota(todo.begin(), todo.end(), 0);
+  // What others held is asked for again after the rest: by then it may be finished, or its owner
+  // gone. A pass that trains nothing is the last.
+  for (bool trained = true; trained && !todo.empty();) {
+    trained = false;
+    std::vector<Index> held;
+    for (const Index i : todo) {
+      const Trial& trial = waiting[static_cast<std::size_t>(i)];
+      if (options.stop && options.stop->requested())
+        throw InterruptedError(*options.stop->requested(), "stopped between two trials");
+      try {
+        auto running = folder.start(trial);
+        if (!running) continue;  // another process has finished it
+        trained = true;
+        run_one(study, trial, *running, options, threads, i + 1, n, result);
+      } catch (const BusyError&) {
+        held.push_back(i);
+      } catch (const std::bad_alloc&) {
+        result.failures.push_back(trial.stem() + " ran out of memory");
+      }
     }
+    todo = std::move(held);
   }
+  result.busy = static_cast<Index>(todo.size());
   return result;
 }
 

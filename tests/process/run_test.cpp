@@ -5,6 +5,7 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 
@@ -202,6 +203,27 @@ TEST(Run, ADamagedRunFileIsNamedAndLeftAlone) {
   EXPECT_EQ(run.code, 6);
   EXPECT_THAT(run.err, HasSubstr(std::filesystem::path(path).filename().string()));
   EXPECT_EQ(read_file(path), bytes);
+}
+
+TEST(Run, ADamagedFrozenStudyIsDamageNotAnErrorOfTheConfig) {
+  const TestFolder folder;
+  ASSERT_EQ(run_attune(small_run(folder / "a", {"seeds=[0]"})).code, 0);
+  std::ofstream(folder / "a/quickstart/study.yaml") << "kind: [";
+  const Finished run = run_attune(small_run(folder / "a"));
+  EXPECT_EQ(run.code, 6);
+  EXPECT_THAT(run.err, AllOf(HasSubstr("study.yaml"), HasSubstr("Remove it")));
+}
+
+// Whoever ends last has seen the other's trials held at first, and finished in the end.
+TEST(Run, TwoOnOneStudyShareItsTrials) {
+  const TestFolder folder;
+  const Words words = small_run(folder / "a", {"seeds=[0, 1, 2]", "train.steps=200"});
+  Started one(words), two(words);
+  ASSERT_TRUE(one.wait(60));
+  ASSERT_TRUE(two.wait(60));
+  EXPECT_EQ(std::min(one.code(), two.code()), 0);
+  EXPECT_THAT(std::max(one.code(), two.code()), testing::AnyOf(0, 75));
+  EXPECT_THAT(files(folder / "a", ".h5"), SizeIs(3));
 }
 
 TEST(Run, AnUnwritableFolderIsOneClearError) {
