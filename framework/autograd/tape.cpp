@@ -151,22 +151,32 @@ template <class Real>
 void Tape<Real>::backward(std::span<const Seed> seeds) {
   ATTUNE_CHECK(!seeds.empty(), ShapeError, "[backward] no gradient was given");
   refuse_second_call(seeds[0].var);
-  for (Node& n : nodes_) {
-    if (n.wants_grad && !n.external) n.grad = arena_.zeros<Real>(n.value.shape());
-  }
   for (const Seed& seed : seeds) {
-    const Node& n = node(seed.var);
+    Node& n = nodes_[static_cast<std::size_t>(seed.var.id)];
     ATTUNE_CHECK(n.value.shape() == seed.grad.shape(), ShapeError,
                  "[backward] {} has shape {}, its gradient {}", describe(seed.var),
                  n.value.shape().text(), seed.grad.shape().text());
     if (!n.wants_grad) continue;
+    begin_gradient(n);
     for (Index i = 0; i < seed.grad.size(); ++i) n.grad[i] += seed.grad[i];
   }
   differentiated_ = seeds[0].var;
   for (auto record = records_.rbegin(); record != records_.rend(); ++record) {
+    const std::span<Node> out(&nodes_[static_cast<std::size_t>(record->first_out)],
+                              record->op->outputs.size());
+    if (std::none_of(out.begin(), out.end(), [](const Node& n) { return bool(n.grad); })) continue;
+    for (Node& n : out) begin_gradient(n);
+    for (const int id : record->in)
+      if (id >= 0) begin_gradient(nodes_[static_cast<std::size_t>(id)]);
     OpCall<Real> call = call_of(*record);
     record->op->template functions<Real>().backward(call);
   }
+}
+
+// Just before the first op adds to it, while the zeros are still in cache.
+template <class Real>
+void Tape<Real>::begin_gradient(Node& n) {
+  if (n.wants_grad && !n.grad) n.grad = arena_.zeros<Real>(n.value.shape());
 }
 
 template <class Real>

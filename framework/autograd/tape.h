@@ -48,7 +48,7 @@ class Tape {
   static Var output(Var first, int i) { return Var{first.id + i}; }
 
   View<const Real> value(Var v) const { return node(v).value; }
-  // Null before backward, and for nodes that want no gradient.
+  // Null before backward, and for nodes that want no gradient or that none reached.
   View<Real> grad(Var v) const { return node(v).grad; }
   const Shape& shape(Var v) const { return node(v).value.shape(); }
 
@@ -90,6 +90,7 @@ class Tape {
   Var add(const Node& node);
   OpCall<Real> call_of(const Record& record) const;
   void refuse_second_call(Var now) const;
+  void begin_gradient(Node& node);
 
   Arena& arena_;
   bool gradients_;

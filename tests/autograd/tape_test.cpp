@@ -89,6 +89,18 @@ TEST_F(TapeTest, AMissingOperandIsNamed) {
       ThrowsMessage<ShapeError>(HasSubstr("[mean_pool] index array 'offsets' [B+1] is missing")));
 }
 
+// An op of which nothing was used has no gradient to pass on.
+TEST_F(TapeTest, WhatTheSeedDoesNotDependOnGetsNoGradient) {
+  const Var x = leaf(a, ga, {1, 1});
+  const Var unused = add(tape, x, x), y = add(tape, x, x);
+  const double one = 1;
+  const Tape<double>::Seed seed{y, {&one, {1, 1}}};
+  tape.backward(std::span(&seed, 1));
+  EXPECT_FALSE(tape.grad(unused));
+  EXPECT_EQ(tape.grad(y)[0], 1.0);
+  EXPECT_EQ(ga[0], 2.0);
+}
+
 TEST_F(TapeTest, NothingIsAppliedAfterBackward) {
   std::vector<double> z{1, 2}, gz;
   const std::vector<std::int32_t> target{0};
