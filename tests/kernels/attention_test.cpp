@@ -333,6 +333,30 @@ TYPED_TEST(Attention, AQueryWithoutKeysIsZeroAndHasNoGradient) {
   EXPECT_GT(std::abs(static_cast<double>(c.dq[3 * 32])), 0);
 }
 
+// The same where there are keys, over several tiles, whose scores all overflow to −∞.
+TYPED_TEST(Attention, AQueryWhoseScoresAreAllMinusInfinityIsZeroAndHasNoGradient) {
+  for (const Pattern pattern : {Pattern::full, Pattern::causal}) {
+    const Index n = 300;
+    AttentionCase<TypeParam> c(make_options(1, 1, 2, 2, pattern, 0.1), {{300, 300}});
+    const TypeParam large = 16 * std::sqrt(std::numeric_limits<TypeParam>::max());
+    for (Index i = 0; i < n; ++i) {
+      c.q[2 * i] = i == 0 || i == 170 ? large : 0;
+      c.k[2 * i] = -large;
+    }
+    c.forward();
+    c.backward();
+    for (const Index i : {0, 170}) {
+      EXPECT_EQ(c.lse[i], -std::numeric_limits<TypeParam>::infinity());
+      for (Index j = 0; j < 2; ++j) {
+        EXPECT_EQ(c.y[2 * i + j], 0);
+        EXPECT_EQ(c.dq[2 * i + j], 0);
+      }
+    }
+    for (Index j = 0; j < 2 * n; ++j)
+      ASSERT_TRUE(std::isfinite(c.dq[j]) && std::isfinite(c.dk[j]) && std::isfinite(c.dv[j])) << j;
+  }
+}
+
 TYPED_TEST(Attention, NoSequencesAreLegal) {
   AttentionCase<TypeParam> none(make_options(2, 2, 4, 4, Pattern::full, 0), {});
   EXPECT_NO_THROW(none.forward());
