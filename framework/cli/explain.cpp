@@ -65,7 +65,8 @@ std::string summary_of(const KeyInfo& info) {
 }
 
 void add_children(Table& table, const std::vector<const KeyInfo*>& children) {
-  for (const KeyInfo* child : children) table.row({child->key, summary_of(*child), child->doc});
+  for (const KeyInfo* child : children)
+    table.row({child->key, fmt::format("{} ({})", child->doc, summary_of(*child))});
 }
 
 Json info_json(const Meaning& meaning, std::size_t n_kinds) {
@@ -93,8 +94,8 @@ Json info_json(const Meaning& meaning, std::size_t n_kinds) {
 std::string explain_text(const std::vector<KindKeys>& kinds, const std::string& key,
                          std::size_t width) {
   using Align = Table::Align;
-  const std::vector<Table::Column> columns = {
-      {"key", Align::left}, {"value", Align::left}, {"meaning", Align::left}};
+  const std::vector<Table::Column> columns = {{"key", Align::left},
+                                              {"meaning (value)", Align::left}};
   if (key.empty()) {
     Table table(columns);
     std::vector<std::string> seen;

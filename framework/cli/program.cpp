@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <filesystem>
 #include <iterator>
 
 #include "base/json.h"
@@ -101,6 +102,8 @@ int run_program(const std::vector<std::string>& arguments, std::span<const Kind>
   } catch (const std::bad_alloc&) {
     return report(console, "out of memory; a smaller train.batch_tokens or model may fit",
                   ExitCode::failure);
+  } catch (const std::filesystem::filesystem_error& e) {
+    return report(console, e.what(), ExitCode::failure);
   } catch (const std::exception& e) {
     return report(console, fmt::format("{} (an error inside attune: please report it)", e.what()),
                   ExitCode::failure);

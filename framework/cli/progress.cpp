@@ -108,7 +108,7 @@ std::string Progress::bar(const Running& trial) const {
   }
   // What does not fit goes: the rate first, then the loss, then the ETA; counts and the trial stay.
   constexpr std::size_t kBar = 8;
-  const std::size_t room = style_.width - 1;  // the last column would wrap on some terminals
+  const std::size_t room = style_.width - 3;  // Ctrl-C is echoed as ^C behind it, and would wrap
   const std::string row_and_seed = started.stem.substr(0, started.stem.rfind('-'));  // not the id
   std::string name = fmt::format("[{}/{}] {}", started.trial, started.n_trials, row_and_seed);
   const auto width = [&] {

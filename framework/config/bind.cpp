@@ -233,7 +233,8 @@ class Binder {
       const std::string group = last == std::string::npos ? "" : key.substr(0, last);
       std::set<std::string> names;
       for (const KeyInfo* child : index_.children(group))
-        names.insert(child->key.substr(group.empty() ? 0 : last + 1));
+        if (resolver_.in_force(*child))
+          names.insert(child->key.substr(group.empty() ? 0 : last + 1));
       const std::string what = group.empty() ? "the keys are: " : group + " has: ";
       if (!names.empty())
         error.hints.push_back(wrap(what + join({names.begin(), names.end()}), 98, 4));

@@ -129,12 +129,14 @@ bool Resolver::holds(const std::string& conditions) {
   return true;
 }
 
+bool Resolver::in_force(const KeyInfo& key) {
+  return key.kinds.empty() || std::any_of(key.kinds.begin(), key.kinds.end(),
+                                          [this](const std::string& c) { return holds(c); });
+}
+
 std::optional<Node> Resolver::default_of(const std::string& key, const Node& referrer) {
   for (const KeyInfo* known : index_.find(key)) {
-    const bool in_force =
-        known->kinds.empty() || std::any_of(known->kinds.begin(), known->kinds.end(),
-                                            [&](const std::string& c) { return holds(c); });
-    if (!in_force || known->value.empty()) continue;
+    if (!in_force(*known) || known->value.empty()) continue;
     return parse_value(known->value, referrer.text, referrer.at, diagnostics_);
   }
   const KeyInfo* near = index_.find(key).empty() ? index_.did_you_mean(key) : nullptr;

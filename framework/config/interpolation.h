@@ -22,6 +22,8 @@ class Resolver {
   // must be set, references that lead back to themselves, more than 32 in a chain or 10,000 in all,
   // a text over 4 KB.
   std::optional<Node> resolve(const Node& node);
+  // Whether the document's kinds are such that the key exists.
+  bool in_force(const KeyInfo& key);
 
  private:
   std::optional<Node> resolve_text(const Node& node);

@@ -30,12 +30,16 @@ void StudyOptions::fields(FieldList& f) {
       [this]() -> FieldValue { return seeds; }, Role::study,
       "replicates of every row, a trial each");
   f.rule([this]() -> std::optional<Complaint> {
+    constexpr std::size_t kLongest = 200;  // bytes; file systems allow 255
+    const bool printable = std::none_of(name.begin(), name.end(),
+                                        [](char c) { return (c >= 0 && c < ' ') || c == '\x7f'; });
     const bool plain = name.find('/') == std::string::npos && !name.starts_with('.');
-    if (plain) return std::nullopt;
-    return Complaint{"name",
-                     fmt::format("name={} cannot be a folder's name", name),
-                     "no '/' and no '.' in front",
-                     {}};
+    if (plain && printable && !name.empty() && name.size() <= kLongest) return std::nullopt;
+    return Complaint{
+        "name",
+        fmt::format("name={:.60} cannot be a folder's name", to_text(FieldValue(name))),
+        fmt::format("1 to {} bytes, no control characters, no '/', no '.' in front", kLongest),
+        {}};
   });
 }
 

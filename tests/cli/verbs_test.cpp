@@ -272,6 +272,18 @@ TEST_F(Verbs, AGroupFileIsToldFromAStudy) {
   }
 }
 
+TEST_F(Verbs, ANameMustDoAsAFolder) {
+  for (const std::string& name : {std::string("a/b"), std::string(".."), std::string("''"),
+                                  "\"a\\eb\"" + std::string(), std::string(300, 'x')}) {
+    const std::string path =
+        file("a.yaml", "schema: attune/experiment@1\nkind: fit\nname: " + name + "\n");
+    EXPECT_THROW(output({"check", path}), InvalidConfig) << name;
+  }
+  const std::string path =
+      file("a.yaml", "schema: attune/experiment@1\nkind: fit\nname: größer, 2nd try\n");
+  EXPECT_EQ(output({"check", path}), path + ": no errors\n");
+}
+
 TEST_F(Verbs, AStudyIsFoundByItsYaml) {
   finish(0, 0.95);
   const std::string path = file("source.yaml", "name: tiny\nunknown_by_now: 3\n");

@@ -54,6 +54,13 @@ configs/a.yaml:6:1: error: unknown key 'optm'; did you mean 'optim'?  (group)
     6 | optm:
       | ^ not a key
 2 errors, nothing was run.)"},
+    {"AKeyNearNothingOfAKindIsToldThatKindsKeys",
+     {{"configs/a.yaml", kHead + "model: {kind: mlp, banana: 1}\n"}}, {},
+     R"(configs/a.yaml:3:20: error: unknown key 'model.banana'
+    3 | model: {kind: mlp, banana: 1}
+      |                    ^ not a key
+  model has: dropout, kind, width
+1 error, nothing was run.)"},
     {"AKeyNearNothing",
      {{"configs/a.yaml", kHead + "model: {kind: vit}\nepochs: 4\ntrain: {banana: 1}\n"}}, {},
      R"(configs/a.yaml:4:1: error: unknown key 'epochs'
