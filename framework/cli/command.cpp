@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <boost/program_options.hpp>
 #include <filesystem>
-#include <regex>
 
 #include "base/quantity.h"
 #include "base/text.h"
@@ -42,9 +41,21 @@ std::string unknown_option(const std::string& token, const std::vector<Option>& 
   return fmt::format("unknown option '{}'; {} --help lists the options", token, of);
 }
 
+// key=value, where a key is dotted words, or a group such as model/attention. Not by std::regex,
+// which recurses once a letter: the value may be long.
 bool is_override(const std::string& token) {
-  static const std::regex kKeyValue("[A-Za-z_][A-Za-z0-9_.\\-]*=[^]*");
-  return std::regex_match(token, kKeyValue) && !std::filesystem::exists(token);
+  const std::size_t equals = token.find('=');
+  if (equals == 0 || equals == token.npos) return false;
+  const auto letter = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
+  };
+  const bool key =
+      letter(token[0]) &&
+      std::all_of(token.begin(), token.begin() + static_cast<std::ptrdiff_t>(equals), [&](char c) {
+        return letter(c) || (c >= '0' && c <= '9') || c == '.' || c == '-' || c == '/';
+      });
+  std::error_code no_file;  // such as a text longer than any file's name
+  return key && !std::filesystem::exists(token, no_file);
 }
 
 class Parser {

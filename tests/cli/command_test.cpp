@@ -37,6 +37,13 @@ TEST(CommandLine, OperandsOverridesAndOptionsStandInAnyOrder) {
   EXPECT_FALSE(c.integer("seeds"));
 }
 
+TEST(CommandLine, AnOverrideMayBeLongAndMayNameAGroupByItsPath) {
+  for (const std::string& word :
+       {"doc=" + std::string(300, 'x'), "doc=" + std::string(200'000, 'x'),
+        std::string("model/attention=tiny")})
+    EXPECT_THAT(parse_command({"run", "a.yaml", word}).overrides, ElementsAre(word));
+}
+
 TEST(CommandLine, EveryFormOfAnOptionIsTheSame) {
   const std::vector<std::vector<std::string>> forms = {
       {"--out=d"}, {"--out", "d"}, {"-o", "d"}, {"-od"}};
