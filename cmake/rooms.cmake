@@ -26,6 +26,8 @@ function(attune_test room)
   endif()
   add_executable(test_${room} ${sources})
   target_include_directories(test_${room} PRIVATE ${PROJECT_SOURCE_DIR})
+  # What is tested is compiled as it is used; the tests themselves compile faster like this.
+  target_compile_options(test_${room} PRIVATE -O1)
   target_link_libraries(test_${room} PRIVATE attune_flags attune_${room} ${TEST_LIBRARIES} GTest::gmock GTest::gtest_main)
   foreach(used ${TEST_USES})
     target_link_libraries(test_${room} PRIVATE attune_${used})

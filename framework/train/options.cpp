@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "base/text.h"
 #include "train/metrics.h"
 
 namespace attune {
@@ -28,7 +29,7 @@ std::vector<std::string> metric_paths() {
 bool is_metric_path(const std::string& path, std::string& why) {
   const std::vector<std::string> known = metric_paths();
   if (std::find(known.begin(), known.end(), path) != known.end()) return true;
-  why = fmt::format("'{}' is no metric; there are {}", path, fmt::join(known, ", "));
+  why = fmt::format("'{}' is no metric; there are {}", path, join(known));
   return false;
 }
 

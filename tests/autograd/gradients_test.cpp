@@ -3,6 +3,7 @@
 // not vanish: a check of zeros against zeros would pass (tiny-dnn's did).
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <map>
 #include <set>
 

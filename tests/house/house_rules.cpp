@@ -42,7 +42,7 @@ const std::vector<ThirdParty>& third_party() {
       {std::regex("fmt/.*|nlohmann/.*|openssl/.*|boost/crc\\.hpp"),
        std::regex("framework/base/.*")},
       {std::regex("(oneapi/)?tbb/.*"), std::regex("framework/kernels/parallel\\..*")},
-      {std::regex("Eigen/.*"), std::regex("framework/kernels/linalg.*")},
+      {std::regex("Eigen/.*"), std::regex("tests/.*")},
       {std::regex("H5.*|hdf5.*"), std::regex("framework/h5/.*")},
       {std::regex("yaml-cpp/.*"), std::regex("framework/config/.*")},
       {std::regex("boost/math/.*"), std::regex("framework/stats/.*")},
