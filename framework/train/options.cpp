@@ -55,6 +55,13 @@ void SelectOptions::fields(FieldList& f) {
   f.rule([this]() -> std::optional<Complaint> {
     std::string why;
     if (!is_metric_path(by, why)) return Complaint{"by", why, "", {}};
+    const std::string_view wanted = goal == Goal::minimize ? "minimize" : "maximize";
+    for (const MetricInfo& m : classification_metrics())
+      if (m.name == metric() && m.goal != wanted)
+        return Complaint{"goal",
+                         fmt::format("goal={} would choose the step with the worst {}", wanted, by),
+                         fmt::format("set select.goal={}", m.goal),
+                         {"by"}};
     if (by.starts_with("val/")) return std::nullopt;
     return Complaint{"by",
                      fmt::format("by={} would choose on {} data", by, by.substr(0, by.find('/'))),

@@ -150,6 +150,21 @@ TEST_F(TrainerTest, ALossThatIsNoNumberIsDivergenceAtItsStep) {
       EXPECT_TRUE(std::isnan(final_value(content, split, m.name))) << split << m.name;
 }
 
+// select.by=val/accuracy with the default goal would test the worst step and say "best".
+TEST_F(TrainerTest, AGoalThatChoosesTheWorstStepIsAComplaint) {
+  SelectOptions select;
+  FieldList f;
+  select.fields(f);
+  EXPECT_FALSE(f.rules()[0]());
+  select.by = "val/accuracy";
+  ASSERT_TRUE(f.rules()[0]());
+  EXPECT_EQ(f.rules()[0]()->message,
+            "goal=minimize would choose the step with the worst val/accuracy");
+  EXPECT_EQ(f.rules()[0]()->hint, "set select.goal=maximize");
+  select.goal = SelectOptions::Goal::maximize;
+  EXPECT_FALSE(f.rules()[0]());
+}
+
 // Zero steps measure the initial parameters.
 TEST_F(TrainerTest, ZeroStepsMeasureTheBeginning) {
   options.train.steps = 0;
