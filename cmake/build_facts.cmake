@@ -20,7 +20,7 @@ function(attune_build_facts target)
   endif()
 
   set(libraries "")
-  foreach(name TBB Eigen3 HDF5 OpenSSL Boost fmt yaml-cpp nlohmann_json)
+  foreach(name TBB HDF5 OpenSSL Boost fmt yaml-cpp nlohmann_json)
     set(version "${${name}_VERSION}")
     if(NOT version)
       string(TOUPPER ${name} upper)
