@@ -88,7 +88,8 @@ inline Vec<Real> log(Vec<Real> x) {
   using V = Vec<Real>;
   const auto root_half = bits_of(V(Real(0x1.6a09e667f3bcdp-1)));
   const auto mantissa = bits_of(V(C::kSmallestNormal)) - 1;
-  const auto shifted = bits_of(x) - root_half;
+  const V positive = select(x < V(C::kSmallestNormal), V(1), x);  // the others are told below
+  const auto shifted = bits_of(positive) - root_half;
   const V k = from_bits<Real>(bits_of(V(C::kRound)) + (shifted >> C::kMantissaBits)) - V(C::kRound);
   const V f = from_bits<Real>((shifted & mantissa) + root_half) - V(1);
   const V s = f / (V(2) + f);

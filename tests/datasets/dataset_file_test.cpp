@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmath>
@@ -338,12 +339,21 @@ TEST_F(DatasetFileTest, FlippedBytesNeverCrash) {
   write_small(path("good.h5"));
   std::ifstream good(path("good.h5"), std::ios::binary);
   const std::string bytes(std::istreambuf_iterator<char>(good), {});
-  for (std::size_t at = 0; at < bytes.size(); at += 11) {
-    std::string bad = bytes;
-    bad[at] = static_cast<char>(bad[at] ^ 0xff);
-    std::ofstream(path(), std::ios::binary) << bad;
-    EXPECT_NO_THROW(dataset_file_faults(path())) << at;
+  // In a process of its own: a crash is seen as one, and what HDF5 1.10 loses on the way out of its
+  // errors goes with it.
+  const int child = fork();
+  if (child == 0) {
+    for (std::size_t at = 0; at < bytes.size(); at += 11) {
+      std::string bad = bytes;
+      bad[at] = static_cast<char>(bad[at] ^ 0xff);
+      std::ofstream(path(), std::ios::binary) << bad;
+      EXPECT_NO_THROW(dataset_file_faults(path())) << at;
+    }
+    _exit(HasFailure() ? 1 : 0);
   }
+  int status = -1;
+  waitpid(child, &status, 0);
+  EXPECT_EQ(status, 0);
 }
 
 }  // namespace
