@@ -93,9 +93,16 @@ class Verbs : public testing::Test {
 
   // What the verb prints.
   std::string output(const std::vector<std::string>& arguments, ExitCode code = ExitCode::ok) {
-    char* text = nullptr;
-    std::size_t size = 0;
-    std::FILE* file = open_memstream(&text, &size);
+    // What is printed, in memory, which goes also when the verb throws.
+    struct Printed {
+      char* text = nullptr;
+      std::size_t size = 0;
+      std::FILE* file = open_memstream(&text, &size);
+      ~Printed() {
+        std::fclose(file);
+        std::free(text);
+      }
+    } printed;
     StopRequest stop;
     Session session{parse_command(arguments), {}, {}, stop, test_kinds(), ""};
     static const std::map<std::string, VerbFunction> kVerbs = {{"status", verb_status},
@@ -103,19 +110,11 @@ class Verbs : public testing::Test {
                                                                {"list", verb_list},
                                                                {"check", verb_check},
                                                                {"explain", verb_explain}};
-    session.console.out.file = file;
+    session.console.out.file = printed.file;
     session.console.json = session.command.has("json");
-    struct Close {
-      std::FILE* file;
-      ~Close() { std::fclose(file); }
-    };
-    {
-      const Close close{file};
-      EXPECT_EQ(kVerbs.at(session.command.verb->name)(session), code);
-    }
-    std::string out(text, size);
-    std::free(text);
-    return out;
+    EXPECT_EQ(kVerbs.at(session.command.verb->name)(session), code);
+    std::fflush(printed.file);
+    return std::string(printed.text, printed.size);
   }
 
   std::string file(const std::string& name, const std::string& text) const {
