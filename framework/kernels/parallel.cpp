@@ -50,6 +50,19 @@ struct Handover {
 #endif
 };
 
+// The edges as scopes, so that a block that throws has them too.
+struct BlockOf {
+  explicit BlockOf(Handover& h) : handover(h) { handover.begin_block(); }
+  ~BlockOf() { handover.end_block(); }
+  BlockOf(const BlockOf&) = delete;
+  BlockOf& operator=(const BlockOf&) = delete;
+  Handover& handover;
+};
+struct TakenBack {
+  ~TakenBack() { handover.take_back(); }
+  Handover& handover;
+};
+
 }  // namespace
 
 FlushSubnormals::FlushSubnormals() : saved_(_mm_getcsr()) {
@@ -80,14 +93,13 @@ Threads::~Threads() = default;
 void Threads::run_block(detail::BlockRef f) {
   Handover handover;
   handover.give();
+  const TakenBack taken_back{handover};
   arena_->arena.execute([&] {
     const FlushSubnormals flush;
     const CurrentThreads current(this);
-    handover.begin_block();
+    const BlockOf block(handover);
     f(0);
-    handover.end_block();
   });
-  handover.take_back();
 }
 
 void Threads::split(const char* kernel, Index n_blocks, detail::BlockRef f) {
@@ -96,15 +108,14 @@ void Threads::split(const char* kernel, Index n_blocks, detail::BlockRef f) {
   ++entry->second;
   Handover handover;
   handover.give();
+  const TakenBack taken_back{handover};
   tbb::parallel_for(tbb::blocked_range<Index>(0, n_blocks),
                     [f, &handover](const tbb::blocked_range<Index>& range) {
                       const FlushSubnormals flush;
                       const CurrentThreads none(nullptr);
-                      handover.begin_block();
+                      const BlockOf blocks(handover);
                       for (Index block = range.begin(); block < range.end(); ++block) f(block);
-                      handover.end_block();
                     });
-  handover.take_back();
 }
 
 void detail::parallel_for(const char* kernel, Index n_blocks, double cost, BlockRef f) {
