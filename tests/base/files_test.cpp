@@ -10,6 +10,7 @@
 #include <filesystem>
 
 #include "base/error.h"
+#include "tests/small_disk.h"
 
 namespace attune {
 namespace {
@@ -115,9 +116,8 @@ TEST_F(Files, AFailedAppendLeavesTheFileAsItWas) {
 }
 
 TEST_F(Files, AFullDiskSaysWhatToDoAndKeepsTheOldContent) {
-  if (::mount("tmpfs", folder_.c_str(), "tmpfs", 0, "size=64k") != 0) {
-    GTEST_SKIP() << "mounting a small disk needs root";
-  }
+  be_allowed_to_mount();
+  ASSERT_EQ(::mount("tmpfs", folder_.c_str(), "tmpfs", 0, "size=64k"), 0) << std::strerror(errno);
   write_atomically(path(), "old");
   EXPECT_THAT([&] { write_atomically(path(), std::string(100000, 'x')); },
               ThrowsMessage<StorageError>(

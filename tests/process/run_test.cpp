@@ -1,7 +1,6 @@
 // The program from outside: what it leaves, whatever happens to it.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <sched.h>
 #include <signal.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -17,6 +16,7 @@
 #include "base/json.h"
 #include "tests/process/kills.h"
 #include "tests/process/process.h"
+#include "tests/small_disk.h"
 
 namespace attune {
 namespace {
@@ -236,16 +236,6 @@ TEST(Run, AnUnwritableFolderIsOneClearError) {
   const Finished run = run_attune(small_run(folder / "file/results"));
   EXPECT_EQ(run.code, 1);
   EXPECT_THAT(run.err, HasSubstr("file/results"));
-}
-
-// Only root may mount; everyone may be root of a namespace of his own.
-void be_allowed_to_mount() {
-  const auto user = geteuid(), group = getegid();
-  if (user == 0) return;
-  ASSERT_EQ(unshare(CLONE_NEWUSER | CLONE_NEWNS), 0) << std::strerror(errno);
-  std::ofstream("/proc/self/setgroups") << "deny";
-  std::ofstream("/proc/self/uid_map") << "0 " << user << " 1";
-  std::ofstream("/proc/self/gid_map") << "0 " << group << " 1";
 }
 
 // A file system of 300 KB: the run stops with one sentence, loses nothing, and goes on when there
