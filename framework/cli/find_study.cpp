@@ -41,7 +41,7 @@ std::string name_in(const std::string& path) {
 
 std::string find_study(const std::string& study, const std::string& out) {
   // "results/x/" and "results/x" are one folder, and its name is x.
-  const std::string folder = study.find_last_not_of('/') == study.npos
+  std::string folder = study.find_last_not_of('/') == study.npos
                                  ? study
                                  : study.substr(0, study.find_last_not_of('/') + 1);
   if (is_study(folder)) return folder;

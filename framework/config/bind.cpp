@@ -276,7 +276,7 @@ class Binder {
     while (!rest.empty()) {
       constexpr std::string_view kAnd = " and ";
       const auto end = std::min(rest.find(kAnd), rest.size());
-      const std::string one(rest.substr(0, end));
+      std::string one(rest.substr(0, end));
       const auto kind = kinds_.find(one.substr(0, one.find('=')));
       if (kind != kinds_.end() && one.substr(one.find('=') + 1) != kind->second) return one;
       rest.remove_prefix(std::min(end + kAnd.size(), rest.size()));

@@ -18,9 +18,9 @@ struct Node {
   Kind kind = Kind::null;
   std::string text =
       {};  // scalar: as written, without quotes; null: "null", or "" where nothing stood
-  bool quoted = false;              // scalar: a quoted 5 is a text
-  std::vector<Node> items = {};     // list
-  std::vector<Entry> entries = {};  // map, in file order, no key twice
+  bool quoted = false;           // scalar: a quoted 5 is a text
+  std::vector<Node> items = {};  // list
+  std::vector<Entry> entries;    // map, in file order, no key twice
   Origin at = {};
 
   bool is_map() const { return kind == Kind::map; }

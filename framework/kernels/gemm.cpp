@@ -88,7 +88,8 @@ void gemm(const char* kernel, Index m, Index n, Index k, Matrix<const Real> a, M
   const Index n_panels = (n + kWidth - 1) / kWidth;
 
   const bool pack_a = a.col != 1;
-  const auto [pack, step] = cut(k, pack_a);
+  const Cut blocks = cut(k, pack_a);
+  const Index pack = blocks.pack, step = blocks.step;
   Scratch scratch;
   Real* const packed = scratch.allocate<Real>(n_panels * std::min(pack, k) * kWidth);
   for (Index first = 0; first == 0 || first < k; first += pack) {

@@ -42,7 +42,8 @@ void RunningTrial::begin_anew() {
 
 std::string RunningTrial::finish(const Trial& trial, const RunContent& content,
                                  const RunMetadata& metadata) {
-  const std::string base = trials_ + "/" + trial.stem(), path = base + ".h5";
+  const std::string base = trials_ + "/" + trial.stem();
+  std::string path = base + ".h5";
   const std::string bytes = run_file_bytes(trial, content, build_facts().build_id);
   make_folders(trials_);
   write_synced(temporary_name(path), bytes);
