@@ -47,13 +47,35 @@ Index integer_sqrt(Index n) {
 }  // namespace
 
 void ResizeOptions::fields(FieldList& f) {
-  f.choice("policy", policy, {{"native", Policy::native}}, Role::result,
-           "native keeps each image's aspect ratio");
+  static const std::vector<std::pair<std::string, Policy>> kPolicies = {
+      {"native", Policy::native},
+      {"stretch", Policy::stretch},
+      {"crop", Policy::crop},
+      {"pad", Policy::pad}};
+  f.choice("policy", policy, kPolicies, Role::result,
+           "native keeps each image's aspect ratio; stretch, crop and pad make every image the "
+           "largest square within max_tokens: by distorting it, by cutting its longer side, by "
+           "black borders");
   f.integer("max_tokens", max_tokens, {1, 65536}, Role::result,
             "most patches of one image, larger ones are reduced; null: no limit");
+  f.rule([this]() -> std::optional<Complaint> {
+    if (policy == Policy::native || max_tokens) return std::nullopt;
+    return Complaint{"policy",
+                     fmt::format("policy={} makes one square of every image, and max_tokens, which "
+                                 "says how large it is, is null",
+                                 kPolicies[static_cast<std::size_t>(policy)].first),
+                     "set max_tokens, such as 144 for 12 x 12 patches",
+                     {"max_tokens"}};
+  });
 }
 
 Grid patch_grid(Index height, Index width, Index patch, const ResizeOptions& options) {
+  if (options.policy != ResizeOptions::Policy::native) {
+    ATTUNE_CHECK(options.max_tokens, ConfigError,
+                 "resize.max_tokens must say how large the square is that resize.policy makes");
+    const Index side = integer_sqrt(*options.max_tokens);
+    return {side, side};
+  }
   Grid grid{height / patch, width / patch};
   if (options.max_tokens) {
     // s·h/P = √(N · h/w), so its floor is an integer square root, exact on every machine.
@@ -96,6 +118,31 @@ void resize(View<const float> in, View<float> out) {
       const float* source = narrow.row(taps_y[y].first + k);
       for (Index x = 0; x < w_out; ++x) row[x] += weight * source[x];
     }
+  }
+}
+
+void fit_to_grid(View<const float> in, ResizeOptions::Policy policy, float black, View<float> out) {
+  const Index h = in.dim(0), w = in.dim(1), h_out = out.dim(0), w_out = out.dim(1);
+  Scratch scratch;
+  if (policy == ResizeOptions::Policy::crop) {
+    const Index side = std::min(h, w);
+    const auto square = scratch.view<float>({side, side});
+    for (Index y = 0; y < side; ++y)
+      std::copy_n(in.row((h - side) / 2 + y) + (w - side) / 2, side, square.row(y));
+    resize(square, out);
+  } else if (policy == ResizeOptions::Policy::pad) {
+    const Index longer = std::max(h, w);
+    const auto scaled = [longer](Index n, Index n_out) {  // n · n_out / longer, rounded
+      return std::max(Index{1}, (2 * n * n_out + longer) / (2 * longer));
+    };
+    const auto inner = scratch.view<float>({scaled(h, h_out), scaled(w, w_out)});
+    resize(in, inner);
+    std::fill(out.begin(), out.end(), black);
+    const Index top = (h_out - inner.dim(0)) / 2, left = (w_out - inner.dim(1)) / 2;
+    for (Index y = 0; y < inner.dim(0); ++y)
+      std::copy_n(inner.row(y), inner.dim(1), out.row(top + y) + left);
+  } else {
+    resize(in, out);
   }
 }
 

@@ -115,6 +115,171 @@ TEST(Resize, RowsAndColumnsAreTreatedAlike) {
     for (Index x = 0; x < 16; ++x) EXPECT_NEAR(a.view(y, x), b.view(x, y), 1e-6F);
 }
 
+constexpr ResizeOptions::Policy kPolicies[] = {
+    ResizeOptions::Policy::native, ResizeOptions::Policy::stretch, ResizeOptions::Policy::crop,
+    ResizeOptions::Policy::pad};
+using enum ResizeOptions::Policy;
+
+ResizeOptions square_of(ResizeOptions::Policy policy, Index tokens) {
+  ResizeOptions options = at_most(tokens);
+  options.policy = policy;
+  return options;
+}
+
+Image fitted(const Image& in, ResizeOptions::Policy policy, Index side, float black = 0) {
+  Image out(side, side);
+  fit_to_grid(in.view, policy, black, out.view);
+  return out;
+}
+
+// f of the pixel's centre (x, y), in pixels.
+template <class F>
+Image painted(Index h, Index w, const F& f) {
+  Image image(h, w);
+  for (Index y = 0; y < h; ++y)
+    for (Index x = 0; x < w; ++x)
+      image.view(y, x) =
+          static_cast<float>(f(static_cast<double>(x) + 0.5, static_cast<double>(y) + 0.5));
+  return image;
+}
+
+TEST(Policies, NoneExceedsTheBudgetWhateverTheImage) {
+  const Grid images[] = {{1, 5000}, {5000, 1}, {1, 1}, {3, 3000}, {640, 480}};
+  for (const auto policy : kPolicies)
+    for (const Index n : {1, 2, 3, 128, 200})
+      for (const auto& [h, w] : images) {
+        const Grid g = patch_grid(h, w, 4, square_of(policy, n));
+        ASSERT_GE(std::min(g.rows, g.cols), 1);
+        ASSERT_LE(g.rows * g.cols, n);
+        Image out(4 * g.rows, 4 * g.cols);
+        fit_to_grid(painted(h, w, [](double, double) { return 1; }).view, policy, 0, out.view);
+        for (const float x : out.pixels) ASSERT_TRUE(x >= 0 && x <= 1.00001F);
+      }
+}
+
+TEST(Policies, AllButNativeGiveOneSquareAsLargeAsTheBudgetAllows) {
+  for (const auto policy : {stretch, crop, pad}) {
+    EXPECT_EQ(patch_grid(30, 2000, 16, square_of(policy, 128)), (Grid{11, 11}));
+    EXPECT_EQ(patch_grid(9, 9, 16, square_of(policy, 144)), (Grid{12, 12}));  // enlarged
+  }
+}
+
+TEST(Policies, ASquareOfUnknownSizeIsAConfigError) {
+  ResizeOptions options;
+  options.policy = crop;
+  EXPECT_THROW(patch_grid(30, 40, 16, options), ConfigError);
+  FieldList list;
+  options.fields(list);
+  ASSERT_EQ(list.rules().size(), 1U);
+  const auto complaint = list.rules()[0]();
+  ASSERT_TRUE(complaint);
+  EXPECT_EQ(complaint->key, "policy");
+  EXPECT_NE(complaint->message.find("policy=crop"), std::string::npos);
+  options.max_tokens = 9;
+  EXPECT_FALSE(list.rules()[0]());
+  options = {};
+  EXPECT_FALSE(list.rules()[0]());
+}
+
+TEST(Policies, AConstantStaysConstant) {
+  const Image in = painted(37, 91, [](double, double) { return 3.25; });
+  for (const auto policy : kPolicies)
+    for (const float x : fitted(in, policy, 24, 3.25F).pixels) EXPECT_NEAR(x, 3.25F, 4e-6F);
+}
+
+// f(x) = x: an output pixel reads the place in the image that geometry gives its centre. Sampling
+// the triangle moves its centroid by less than a tenth of an input pixel; enlarging is exact.
+TEST(Policies, ARampIsReadWhereGeometrySays) {
+  constexpr Index kSide = 32;
+  const auto expect_ramp = [](const Image& out, Index y, Index from, Index to, double left,
+                              double pitch) {
+    for (Index x = from; x < to; ++x)
+      EXPECT_NEAR(out.view(y, x), left + (static_cast<double>(x) + 0.5) * pitch, 0.1) << x;
+  };
+  for (const Index w : {12, 50, 96}) {  // h = 48 is the shorter or the longer side
+    const Index h = 48, shorter = std::min(h, w), longer = std::max(h, w);
+    const Image in = painted(h, w, [](double x, double) { return x; });
+    const double width = static_cast<double>(w);
+    expect_ramp(fitted(in, stretch, kSide), kSide / 2, 4, 28, 0, width / kSide);
+    expect_ramp(fitted(in, crop, kSide), kSide / 2, 4, 28, static_cast<double>((w - shorter) / 2),
+                static_cast<double>(shorter) / kSide);
+    const double pitch = static_cast<double>(longer) / kSide;
+    const auto inner = static_cast<Index>(width / pitch + 0.5);  // columns that hold the image
+    const Index margin = (kSide - inner) / 2;
+    expect_ramp(fitted(in, pad, kSide), kSide / 2, margin + 2, margin + inner - 2,
+                -static_cast<double>(margin) * width / static_cast<double>(inner),
+                width / static_cast<double>(inner));
+  }
+}
+
+// One bright column or row at a time: the middle square is seen, what lies outside is gone.
+TEST(Policies, CropLosesExactlyWhatLiesOutsideTheMiddleSquare) {
+  for (const auto& [h, w] : {Grid{20, 51}, Grid{20, 50}, Grid{51, 20}, Grid{7, 7}}) {
+    const Index side = std::min(h, w), first = (std::max(h, w) - side) / 2;
+    for (Index bright = 0; bright < std::max(h, w); ++bright) {
+      const Image in = painted(h, w, [&, wide = w > h](double x, double y) {
+        return static_cast<Index>(wide ? x : y) == bright;
+      });
+      float most = 0;
+      for (const float x : fitted(in, crop, 16).pixels) most = std::max(most, x);
+      EXPECT_EQ(most > 0, bright >= first && bright < first + side) << bright;
+    }
+  }
+}
+
+TEST(Policies, PadKeepsTheAspectRatioToAPixelInTheMiddle) {
+  constexpr Index kSide = 48;
+  for (const auto& [h, w] : {Grid{30, 70}, Grid{70, 30}, Grid{500, 499}, Grid{1, 90}, Grid{5, 5}}) {
+    const Image out = fitted(painted(h, w, [](double, double) { return 1; }), pad, kSide);
+    Index top = kSide, bottom = -1, left = kSide, right = -1;
+    for (Index y = 0; y < kSide; ++y)
+      for (Index x = 0; x < kSide; ++x) {
+        if (out.view(y, x) < 0.5F) continue;
+        top = std::min(top, y), bottom = std::max(bottom, y);
+        left = std::min(left, x), right = std::max(right, x);
+      }
+    const double scale = static_cast<double>(kSide) / static_cast<double>(std::max(h, w));
+    EXPECT_NEAR(static_cast<double>(bottom - top + 1),
+                std::max(1.0, static_cast<double>(h) * scale), 0.5);
+    EXPECT_NEAR(static_cast<double>(right - left + 1),
+                std::max(1.0, static_cast<double>(w) * scale), 0.5);
+    EXPECT_LE(std::abs(top - (kSide - 1 - bottom)), 1);
+    EXPECT_LE(std::abs(left - (kSide - 1 - right)), 1);
+  }
+}
+
+TEST(Policies, PadsBordersAreBlack) {
+  const Image out = fitted(painted(10, 40, [](double, double) { return 5; }), pad, 16, -1000);
+  for (Index x = 0; x < 16; ++x) {
+    EXPECT_EQ(out.view(0, x), -1000);
+    EXPECT_EQ(out.view(15, x), -1000);
+    EXPECT_NEAR(out.view(8, x), 5, 1e-5F);
+  }
+}
+
+// A disc of radius r has variance r²/4 along each axis; an axis scaled by a has a² of it, and the
+// filter, a triangle as wide as two output pixels, adds 1/6.
+TEST(Policies, StretchMakesACircleAnEllipse) {
+  const Index h = 120, w = 300, side = 60;
+  const double radius = 40;
+  const Image out = fitted(
+      painted(h, w, [&](double x, double y) { return std::hypot(x - 140, y - 61) < radius; }),
+      stretch, side);
+  double mass = 0, mx = 0, my = 0, xx = 0, yy = 0;
+  for (Index y = 0; y < side; ++y)
+    for (Index x = 0; x < side; ++x) {
+      const double v = static_cast<double>(out.view(y, x)), fx = static_cast<double>(x) + 0.5,
+                   fy = static_cast<double>(y) + 0.5;
+      mass += v, mx += v * fx, my += v * fy, xx += v * fx * fx, yy += v * fy * fy;
+    }
+  mx /= mass, my /= mass;
+  EXPECT_NEAR(mx, 140 * 60.0 / 300, 0.05);
+  EXPECT_NEAR(my, 61 * 60.0 / 120, 0.05);
+  const double variance = radius * radius / 4;
+  EXPECT_NEAR(xx / mass - mx * mx, variance * 0.2 * 0.2 + 1.0 / 6, 0.01 * variance * 0.2 * 0.2);
+  EXPECT_NEAR(yy / mass - my * my, variance * 0.5 * 0.5 + 1.0 / 6, 0.01 * variance * 0.5 * 0.5);
+}
+
 TEST(CutPatches, PatchesAreInRasterOrderAndRowMajor) {
   Image in(4, 6);
   for (std::size_t i = 0; i < in.pixels.size(); ++i) in.pixels[i] = static_cast<float>(i);
