@@ -1,5 +1,7 @@
 #include "datasets/batch.h"
 
+#include "tensor/arena.h"
+
 namespace attune {
 namespace {
 
@@ -17,7 +19,8 @@ void Batch::reserve(Index tokens, Index examples, Index patch) {
   groups_.reserve(n);
 }
 
-void Batch::assemble(const Dataset& data, Split split, std::span<const Index> indices) {
+// All but the patches, for which there is room then.
+void Batch::describe(const Dataset& data, Split split, std::span<const Index> indices) {
   patch_ = data.patch();
   offsets_.assign(1, 0);
   example_.clear();
@@ -34,8 +37,25 @@ void Batch::assemble(const Dataset& data, Split split, std::span<const Index> in
     groups_.push_back(e.group);
   }
   patches_.resize(static_cast<std::size_t>(n_tokens() * patch_ * patch_));
+}
+
+void Batch::assemble(const Dataset& data, Split split, std::span<const Index> indices) {
+  describe(data, split, indices);
   for (std::size_t i = 0; i < indices.size(); ++i)
-    data.write_patches(split, indices[i], patches_.data() + offsets_[i] * patch_ * patch_);
+    data.write_patches(split, indices[i], patches_of(i));
+}
+
+void Batch::assemble_augmented(const Dataset& data, std::span<const Index> indices,
+                               const Augmenter& augmenter, Index step) {
+  describe(data, Split::train, indices);
+  for (std::size_t i = 0; i < indices.size(); ++i) {
+    const Index rows = grid_[2 * i], cols = grid_[2 * i + 1];
+    Scratch scratch;
+    const auto plain = scratch.view<float>({rows * cols, patch_ * patch_});
+    data.write_patches(Split::train, indices[i], plain.data());
+    const Augmentation drawn = augmenter.draw(step, example_[i], rows * patch_, cols * patch_);
+    augment(drawn, rows, cols, patch_, plain.data(), patches_of(i));
+  }
 }
 
 View<const float> Batch::patches() const {

@@ -16,6 +16,9 @@ class Batch {
   void reserve(Index tokens, Index examples, Index patch);
   // Example indices within the split, in any order. Views of an earlier call become invalid.
   void assemble(const Dataset& data, Split split, std::span<const Index> indices);
+  // Of the training split, changed at random as in step `step`.
+  void assemble_augmented(const Dataset& data, std::span<const Index> indices,
+                          const Augmenter& augmenter, Index step);
 
   View<const float> patches() const;         // [n_tokens, patch²]
   PackedRows rows() const;                   // offsets, ids and grids of the examples
@@ -25,6 +28,9 @@ class Batch {
   Index n_tokens() const { return offsets_.empty() ? 0 : offsets_.back(); }
 
  private:
+  void describe(const Dataset& data, Split split, std::span<const Index> indices);
+  float* patches_of(std::size_t i) { return patches_.data() + offsets_[i] * patch_ * patch_; }
+
   Index patch_ = 0;
   std::vector<float> patches_;
   std::vector<std::int32_t> offsets_, example_, grid_, targets_;

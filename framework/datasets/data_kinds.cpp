@@ -17,7 +17,7 @@ const std::vector<DataKind>& data_kinds() {
   static const std::vector<DataKind> kinds = {
       {"phantoms", "procedural images of every size; the class is a shape that stretching destroys",
        make<PhantomsOptions>},
-      {"images", "images of a dataset file, at their own aspect ratio", make<ImagesOptions>},
+      {"images", "images of a dataset file, at their own aspect ratio or as squares", make<ImagesOptions>},
   };
   return kinds;
 }

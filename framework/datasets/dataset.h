@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "base/shape.h"
+#include "datasets/augment.h"
 
 namespace attune {
 
@@ -35,6 +36,9 @@ class Dataset {
   virtual Example example(Split split, Index i) const = 0;
   // out [n_tokens, patch²]: patches in raster order, each row-major; zero is middle gray.
   virtual void write_patches(Split split, Index i, float* out) const = 0;
+
+  // What training does to the images of the training split at random.
+  virtual AugmentOptions augment() const { return {}; }
 
   // SHA-256 of the content; of a synthetic dataset, of the options that make it. 64 hex digits.
   virtual std::string sha256() const = 0;

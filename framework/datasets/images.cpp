@@ -1,5 +1,6 @@
 #include "datasets/images.h"
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <filesystem>
@@ -31,6 +32,7 @@ class Images final : public Dataset {
   Index patch() const override { return patch_; }
   const std::vector<std::string>& class_names() const override { return file_.table().class_names; }
   std::string sha256() const override { return file_.sha256(); }
+  AugmentOptions augment() const override { return options_.augment; }
   Index n_examples(Split split) const override { return static_cast<Index>(part(split).size()); }
 
   Example example(Split split, Index i) const override {
@@ -49,7 +51,7 @@ class Images final : public Dataset {
           scratch.view<float>({file_.table().height[at(id)], file_.table().width[at(id)]});
       const auto fitted = scratch.view<float>({grid.rows * patch_, grid.cols * patch_});
       file_.read_pixels(id, native.data());
-      resize(native, fitted);
+      fit_to_grid(native, options_.resize.policy, black_of(native), fitted);
       cut_patches(fitted, patch_, centre_, scale_, to);
     });
   }
@@ -61,6 +63,13 @@ class Images final : public Dataset {
   Grid grid_of(Index id) const {
     return patch_grid(file_.table().height[at(id)], file_.table().width[at(id)], patch_,
                       options_.resize);
+  }
+
+  // Where pixels are bytes black is 0; else the darkest pixel of the image, which in CT is air.
+  float black_of(View<const float> image) const {
+    return file_.table().pixel_type == PixelType::uint8
+               ? 0.0F
+               : *std::min_element(image.begin(), image.end());
   }
 
   void measure_gray() {
@@ -91,6 +100,7 @@ void ImagesOptions::fields(FieldList& f) {
   f.path("file", file, Role::result, "dataset file, attune.dataset@1");
   f.group("split", split, "which images are trained on, chosen on and tested on");
   f.group("resize", resize, "from images to patches");
+  f.group("augment", augment, "random changes of the training images");
   f.rule([this]() -> std::optional<Complaint> {
     if (file) return std::nullopt;
     return Complaint{

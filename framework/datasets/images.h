@@ -14,6 +14,7 @@ struct ImagesOptions : DataOptions {
   std::optional<std::string> file;
   SplitOptions split;
   ResizeOptions resize;
+  AugmentOptions augment;
 
   void fields(FieldList& f) override;
   std::unique_ptr<Dataset> open(const DataContext& context) const override;

@@ -92,7 +92,7 @@ class Phantoms final : public Dataset {
     FieldList list;
     options_.fields(list);
     for (const ConfigLeaf& leaf : leaves(list))
-      if (!leaf.key.starts_with("resize."))
+      if (!leaf.key.starts_with("resize.") && !leaf.key.starts_with("augment."))
         hash.update(leaf.key + "=" + to_text(leaf.value) + "\n");
     sha256_ = hash.hex();
   }
@@ -100,6 +100,7 @@ class Phantoms final : public Dataset {
   Index patch() const override { return patch_; }
   const std::vector<std::string>& class_names() const override { return class_names_; }
   std::string sha256() const override { return sha256_; }
+  AugmentOptions augment() const override { return options_.augment; }
   Index n_examples(Split split) const override { return size_of(split); }
   Example example(Split split, Index i) const override {
     return part(split).examples[static_cast<std::size_t>(i)];
@@ -113,7 +114,7 @@ class Phantoms final : public Dataset {
       const auto native = scratch.view<float>({p.height, p.width});
       const auto fitted = scratch.view<float>({e.rows * patch_, e.cols * patch_});
       painter_.paint(split, i, native);
-      resize(native, fitted);
+      fit_to_grid(native, options_.resize.policy, 0.0F, fitted);
       cut_patches(fitted, patch_, 0.5F, 4.0F, to);
     });
   }
@@ -158,6 +159,7 @@ void PhantomsOptions::fields(FieldList& f) {
   f.real("noise", noise, {0, 1}, Role::result, "amplitude of background and distractors");
   f.integer("seed", seed, {0, 4e9}, Role::result, "of the images; null: the run's seed");
   f.group("resize", resize, "from images to patches");
+  f.group("augment", augment, "random changes of the training images");
 
   f.rule([this] { return check_interval("aspect", aspect); });
   f.rule([this] { return check_interval("lesion_area", lesion_area); });

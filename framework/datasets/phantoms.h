@@ -19,7 +19,7 @@ namespace attune {
 // either shape), and a background of smooth random fields and faint round distractors. There is no
 // noise by pixel, which resampling would smooth by different amounts along the two axes.
 // Pixels are made by + − × ÷ √ alone, no libm: f(data.seed, split, index).
-// holds.
+// A mirror image of a phantom is a phantom of the same class: every law above is symmetric.
 struct PhantomsOptions : DataOptions {
   Index n_train = 1024, n_val = 256, n_test = 512;
   Index min_side = 24, max_side = 96;             // pixels
@@ -29,6 +29,7 @@ struct PhantomsOptions : DataOptions {
   double noise = 0.1;                             // amplitude of background and distractors
   std::optional<Index> seed;                      // null: the run's
   ResizeOptions resize;
+  AugmentOptions augment;
 
   void fields(FieldList& f) override;
   std::unique_ptr<Dataset> open(const DataContext& context) const override;

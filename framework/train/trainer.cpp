@@ -69,6 +69,7 @@ Trainer::Trainer(const TrainerOptions& options, const Dataset& data, Index seed,
       recorder_(recorder),
       learner_(learner_options(options), data.n_classes(), seed_),
       batches_(Packer(data.n_tokens(Split::train), batch_rule(options.train), seed)),
+      augmenter_(data.augment(), seed_),
       last_checkpoint_(std::chrono::steady_clock::now()) {
   batch_.reserve(batches_.packer().max_tokens(), batches_.packer().max_examples(), data.patch());
 }
@@ -93,6 +94,9 @@ void Trainer::declare() {
                     {"accuracy", "1", "accuracy on the step's batch", "maximize"},
                     {"grad_norm", "1", "L2 norm of the gradient before clipping", ""},
                     {"lr", "1", "learning rate", ""}};
+  if (!options_.train.batch_size)
+    train_metrics_.push_back(
+        {"token_efficiency", "1", "share of train.batch_tokens that the step's batch fills", ""});
   val_metrics_ = available(data_, Split::val);
   test_metrics_ = available(data_, Split::test);
   recorder_.declare("train", train_metrics_);
@@ -171,15 +175,21 @@ void Trainer::run() {
 }
 
 bool Trainer::train_step(Index step) {
-  batch_.assemble(data_, Split::train, batches_.next());
+  if (augmenter_.any()) {
+    batch_.assemble_augmented(data_, batches_.next(), augmenter_, step);
+  } else {
+    batch_.assemble(data_, Split::train, batches_.next());
+  }
   auto result = learner_.differentiate(batch_, step);
   const auto& norms = options_.probes.gradient_norms;
   if (norms && step % norms->every == 0)
     recorder_.probe_row("gradient_norms", step,
                         gradient_norms(learner_.registry(), learner_.grad_block()));
   learner_.update(step, result);
-  const double row[] = {result.loss, result.accuracy, result.grad_norm, result.lr};
-  recorder_.row("train", step + 1, row);
+  const double filled =
+      static_cast<double>(batch_.n_tokens()) / static_cast<double>(options_.train.batch_tokens);
+  const double row[] = {result.loss, result.accuracy, result.grad_norm, result.lr, filled};
+  recorder_.row("train", step + 1, std::span(row).first(train_metrics_.size()));
   recorder_.emit(Stepped{.step = step + 1, .loss = result.loss});
   return std::isfinite(result.loss) && std::isfinite(result.grad_norm);
 }

@@ -81,6 +81,7 @@ class Trainer {
   Recorder& recorder_;
   Learner<float> learner_;
   BatchSequence batches_;
+  Augmenter augmenter_;
   Batch batch_;
   Chosen chosen_;
   std::map<std::string, Kept> kept_;

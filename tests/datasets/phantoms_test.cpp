@@ -208,6 +208,32 @@ TEST(Phantoms, StretchedCopiesAreAtChanceForMomentsAndNeighbours) {
   EXPECT_NEAR(neighbour_accuracy(pixels, labels_of(all)), 0.5, chance_margin(kN));
 }
 
+// The same through the config's key, on what a model is given. Padding keeps the shape; cropping
+// keeps it where the lesion is inside.
+TEST(Phantoms, TheResizePolicyDecidesWhetherTheClassesCanBeTold) {
+  const auto accuracy = [](ResizeOptions::Policy policy) {
+    PhantomsOptions options;
+    options.n_train = 1000;
+    options.resize.policy = policy;
+    options.resize.max_tokens = 1024;  // patches of one pixel: patches are the image
+    const auto data = options.open({.patch = 1, .seed = 1});
+    std::vector<double> elongation;
+    std::vector<Index> label;
+    for (Index i = 0; i < options.n_train; ++i) {
+      const Example e = data->example(Split::train, i);
+      std::vector<float> image(static_cast<std::size_t>(e.n_tokens()));
+      data->write_patches(Split::train, i, image.data());
+      for (float& x : image) x = x / 4 + 0.5F;
+      elongation.push_back(std::abs(log_axis_ratio({image.data(), {e.rows, e.cols}})));
+      label.push_back(e.label);
+    }
+    return threshold_accuracy(elongation, label);
+  };
+  EXPECT_GT(accuracy(ResizeOptions::Policy::native), 0.95);
+  EXPECT_GT(accuracy(ResizeOptions::Policy::pad), 0.95);
+  EXPECT_NEAR(accuracy(ResizeOptions::Policy::stretch), 0.5, chance_margin(500));
+}
+
 // What stretching takes away is the aspect ratio and nothing else: with it, the label is back.
 TEST(Phantoms, AStretchedCopyWithItsAspectRatioTellsTheClassesAgain) {
   const auto all = painted(Split::train, 400);
@@ -271,12 +297,14 @@ TEST(Phantoms, ManyThreadsReadTheSamePatches) {
   for (const auto& result : seen) EXPECT_EQ(result, read());
 }
 
-TEST(Phantoms, TheHashMovesWithTheContentNotWithResizing) {
+TEST(Phantoms, TheHashMovesWithTheContentNotWithWhatIsDoneToIt) {
   PhantomsOptions options;
   const auto hash = [&] { return options.open({.patch = 8, .seed = 0})->sha256(); };
   const std::string before = hash();
   EXPECT_EQ(before.size(), 64u);
   options.resize.max_tokens = 20;
+  options.resize.policy = ResizeOptions::Policy::pad;
+  options.augment.flip = true;
   EXPECT_EQ(hash(), before);
   options.noise = 0.2;
   EXPECT_NE(hash(), before);

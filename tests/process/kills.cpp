@@ -42,6 +42,8 @@ Words small_run(const std::string& out, const Words& more) {
                  "checkpoint.every=7",
                  "model.dropout=0.1",
                  "model.attention.dropout=0.1",
+                 "data.augment.flip=true",
+                 "data.augment.shift=0.1",
                  "probes.gradient_norms.every=10",
                  "results.save_parameters=[chosen, initial, 30]",
                  "seeds=[0, 1]"};

@@ -7,7 +7,8 @@ namespace attune {
 
 using Words = std::vector<std::string>;
 
-// Quickstart made small: two seeds, a checkpoint every seven steps, probes and dropout on.
+// Quickstart made small: two seeds, a checkpoint every seven steps, probes, dropout and
+// augmentation on.
 Words small_run(const std::string& out, const Words& more = {});
 
 struct KillReport {

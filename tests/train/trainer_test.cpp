@@ -108,6 +108,43 @@ TEST_F(TrainerTest, GoesOnAfterAnyStopWithTheSameBits) {
   }
 }
 
+TEST_F(TrainerTest, TokenEfficiencyIsTheFilledShareOfEachStepsBudget) {
+  const MetricTable train = run().metrics.at("train");
+  ASSERT_EQ(train.info.back().name, "token_efficiency");
+  const std::vector<Index> lengths = data->n_tokens(Split::train);
+  BatchSequence batches(Packer(lengths, {400, 0}, 5));
+  for (const double value : train.values.back()) {
+    Index tokens = 0;
+    for (const Index i : batches.next()) tokens += lengths[static_cast<std::size_t>(i)];
+    EXPECT_DOUBLE_EQ(value, static_cast<double>(tokens) / 400);
+  }
+}
+
+TEST_F(TrainerTest, WithoutABudgetOfTokensThereIsNoTokenEfficiency) {
+  options.train.batch_size = 4;
+  const MetricTable train = run().metrics.at("train");
+  EXPECT_EQ(train.values.size(), 4U);
+  for (const MetricInfo& m : train.info) EXPECT_NE(m.name, "token_efficiency");
+}
+
+// Nothing but training sees them: the run begins with the same loss on validation data, and ends
+// with another.
+TEST_F(TrainerTest, AugmentationChangesTrainingImagesAlone) {
+  options.train.eval_every = 1;
+  options.train.steps = 2;
+  options.optim.adamw.lr = 1e-8;  // parameters stay: what differs is what was read
+  const RunContent plain = run();
+  PhantomsOptions phantoms;
+  phantoms.n_train = 32;
+  phantoms.n_val = phantoms.n_test = 16;
+  phantoms.augment.flip = true;
+  data = phantoms.open({options.model.patch, 0});
+  const RunContent changed = run();
+  EXPECT_NE(plain.metrics.at("train").values[0][0], changed.metrics.at("train").values[0][0]);
+  EXPECT_NEAR(plain.metrics.at("val").values[0][0], changed.metrics.at("val").values[0][0], 1e-6);
+  EXPECT_NEAR(final_value(plain, "test", "loss"), final_value(changed, "test", "loss"), 1e-6);
+}
+
 // The finals are those of the step that validation chose, not of the last; the saved weights are
 // that step's too.
 TEST_F(TrainerTest, TestsTheStepThatValidationChose) {

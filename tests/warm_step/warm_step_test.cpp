@@ -72,14 +72,15 @@ TEST(WarmStep, AllocatesNothing) {
       BatchSequence batches = fixture.batches(2000);
       Batch batch;
       batch.reserve(batches.packer().max_tokens(), batches.packer().max_examples(), 8);
+      const Augmenter augmenter({.flip = true, .shift = 0.1}, 7);
       Index step = 0;
       for (; step < 12; ++step) {
-        batch.assemble(*fixture.data, Split::train, batches.next());
+        batch.assemble_augmented(*fixture.data, batches.next(), augmenter, step);
         learner.step(batch, step);
       }
       const long before = allocations;
       for (; step < 30; ++step) {
-        batch.assemble(*fixture.data, Split::train, batches.next());
+        batch.assemble_augmented(*fixture.data, batches.next(), augmenter, step);
         learner.step(batch, step);
       }
       EXPECT_EQ(allocations - before, 0);
