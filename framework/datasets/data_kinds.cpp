@@ -17,7 +17,8 @@ const std::vector<DataKind>& data_kinds() {
   static const std::vector<DataKind> kinds = {
       {"phantoms", "procedural images of every size; the class is a shape that stretching destroys",
        make<PhantomsOptions>},
-      {"images", "images of a dataset file, at their own aspect ratio or as squares", make<ImagesOptions>},
+      {"images", "images of a dataset file, at their own aspect ratio or as squares",
+       make<ImagesOptions>},
   };
   return kinds;
 }
@@ -33,10 +34,10 @@ std::vector<FieldVariant::Alternative> DataConfig::alternatives() {
   return all;
 }
 
-std::unique_ptr<Dataset> DataConfig::open(const DataContext& context) const {
+const DataOptions& DataConfig::chosen() const {
   std::string names;
   for (std::size_t i = 0; i < options_.size(); ++i) {
-    if (data_kinds()[i].name == kind) return options_[i]->open(context);
+    if (data_kinds()[i].name == kind) return *options_[i];
     names += (i ? ", " : "") + data_kinds()[i].name;
   }
   throw ConfigError(fmt::format("data.kind={} is no kind of data; valid values: {}", kind, names));

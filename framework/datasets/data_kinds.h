@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,12 +16,23 @@ struct DataContext {
   Index seed = 0;    // of the run, for synthetic data whose own seed is null
 };
 
+// What a trained model knows of its data, and must find again in any other.
+struct TrainedOn {
+  std::vector<std::string> class_names;  // in the order of its outputs
+  std::optional<GrayLaw> gray;
+};
+
 // The options of one kind of data.
 struct DataOptions {
   virtual ~DataOptions() = default;
   virtual void fields(FieldList& f) = 0;
   // DataError when the data cannot be had: what is wrong, and which command makes it.
   virtual std::unique_ptr<Dataset> open(const DataContext& context) const = 0;
+  // Every example of another dataset file as the test split, for a model that was trained with
+  // these options: read as its own were, labels by the names of its classes. DataError when the
+  // file cannot serve.
+  virtual std::unique_ptr<Dataset> open_other(const std::string& path, Index patch,
+                                              const TrainedOn& trained) const = 0;
 };
 
 struct DataKind {
@@ -38,9 +50,14 @@ class DataConfig {
   DataConfig();
   std::string kind = "phantoms";
   std::vector<FieldVariant::Alternative> alternatives();
-  std::unique_ptr<Dataset> open(const DataContext& context) const;
+  std::unique_ptr<Dataset> open(const DataContext& context) const { return chosen().open(context); }
+  std::unique_ptr<Dataset> open_other(const std::string& path, Index patch,
+                                      const TrainedOn& trained) const {
+    return chosen().open_other(path, patch, trained);
+  }
 
  private:
+  const DataOptions& chosen() const;
   std::vector<std::unique_ptr<DataOptions>> options_;  // as data_kinds()
 };
 

@@ -4,6 +4,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/gray_law.h"
 #include "base/shape.h"
 #include "datasets/augment.h"
 
@@ -36,6 +37,10 @@ class Dataset {
   virtual Example example(Split split, Index i) const = 0;
   // out [n_tokens, patch²]: patches in raster order, each row-major; zero is middle gray.
   virtual void write_patches(Split split, Index i, float* out) const = 0;
+
+  // By what gray values are normalised, where that was measured on the training split: float32
+  // pixels, whose range nobody knows.
+  virtual std::optional<GrayLaw> gray() const { return std::nullopt; }
 
   // What training does to the images of the training split at random.
   virtual AugmentOptions augment() const { return {}; }

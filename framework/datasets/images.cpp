@@ -4,7 +4,9 @@
 #include <array>
 #include <cmath>
 #include <filesystem>
+#include <numeric>
 
+#include "base/text.h"
 #include "datasets/dataset_file.h"
 #include "datasets/patch_cache.h"
 #include "tensor/arena.h"
@@ -14,32 +16,48 @@ namespace {
 
 std::size_t at(Index i) { return static_cast<std::size_t>(i); }
 
+constexpr GrayLaw kBytes = {127.5, 63.75};  // (x / 255 − ½) / ¼
+
+// How the images of a file become examples.
+struct Reading {
+  ResizeOptions resize;
+  AugmentOptions augment;
+  Index patch;
+  std::vector<std::string> class_names;
+  std::vector<Index> label;  // of each image, a place in class_names
+  SplitIndices parts;
+  std::optional<GrayLaw> gray;  // none: pixels are bytes
+};
+
 class Images final : public Dataset {
  public:
-  Images(const ImagesOptions& options, const DataContext& context)
-      : options_(options), patch_(context.patch), file_(*options.file) {
-    const ImageTable& table = file_.table();
-    parts_ =
-        split_examples({table.label, table.group, table.split}, options.split, table.class_names);
-    if (table.pixel_type == PixelType::float32) measure_gray();
+  Images(std::unique_ptr<DatasetFile> file, Reading reading)
+      : file_(std::move(file)), reading_(std::move(reading)) {
+    const GrayLaw law = reading_.gray.value_or(kBytes);
+    centre_ = static_cast<float>(law.mean);
+    scale_ = law.sd > 0 ? static_cast<float>(1 / law.sd) : 1.0F;
+  }
+
+  // Patches are kept from their first use on: for images that are read more than once.
+  void keep_patches() {
     for (Split split : kSplits) {
       std::vector<Index> n_values;
-      for (Index length : Dataset::n_tokens(split)) n_values.push_back(length * patch_ * patch_);
+      for (Index length : n_tokens(split)) n_values.push_back(length * patch() * patch());
       cache_[static_cast<std::size_t>(split)] = PatchCache(n_values);
     }
   }
 
-  Index patch() const override { return patch_; }
-  const std::vector<std::string>& class_names() const override { return file_.table().class_names; }
-  std::string sha256() const override { return file_.sha256(); }
-  AugmentOptions augment() const override { return options_.augment; }
+  Index patch() const override { return reading_.patch; }
+  const std::vector<std::string>& class_names() const override { return reading_.class_names; }
+  std::string sha256() const override { return file_->sha256(); }
+  std::optional<GrayLaw> gray() const override { return reading_.gray; }
+  AugmentOptions augment() const override { return reading_.augment; }
   Index n_examples(Split split) const override { return static_cast<Index>(part(split).size()); }
 
   Example example(Split split, Index i) const override {
-    const ImageTable& table = file_.table();
     const Index id = part(split)[at(i)];
     const Grid grid = grid_of(id);
-    return {id, table.group[at(id)], table.label[at(id)], grid.rows, grid.cols};
+    return {id, table().group[at(id)], reading_.label[at(id)], grid.rows, grid.cols};
   }
 
   void write_patches(Split split, Index i, float* out) const override {
@@ -47,52 +65,66 @@ class Images final : public Dataset {
       const Index id = part(split)[at(i)];
       const Grid grid = grid_of(id);
       Scratch scratch;
-      const auto native =
-          scratch.view<float>({file_.table().height[at(id)], file_.table().width[at(id)]});
-      const auto fitted = scratch.view<float>({grid.rows * patch_, grid.cols * patch_});
-      file_.read_pixels(id, native.data());
-      fit_to_grid(native, options_.resize.policy, black_of(native), fitted);
-      cut_patches(fitted, patch_, centre_, scale_, to);
+      const auto native = scratch.view<float>({table().height[at(id)], table().width[at(id)]});
+      const auto fitted = scratch.view<float>({grid.rows * patch(), grid.cols * patch()});
+      file_->read_pixels(id, native.data());
+      fit_to_grid(native, reading_.resize.policy, black_of(native), fitted);
+      cut_patches(fitted, patch(), centre_, scale_, to);
     });
   }
 
  private:
+  const ImageTable& table() const { return file_->table(); }
   const std::vector<Index>& part(Split split) const {
-    return parts_[static_cast<std::size_t>(split)];
+    return reading_.parts[static_cast<std::size_t>(split)];
   }
   Grid grid_of(Index id) const {
-    return patch_grid(file_.table().height[at(id)], file_.table().width[at(id)], patch_,
-                      options_.resize);
+    return patch_grid(table().height[at(id)], table().width[at(id)], patch(), reading_.resize);
   }
-
   // Where pixels are bytes black is 0; else the darkest pixel of the image, which in CT is air.
   float black_of(View<const float> image) const {
-    return file_.table().pixel_type == PixelType::uint8
-               ? 0.0F
-               : *std::min_element(image.begin(), image.end());
+    return reading_.gray ? *std::min_element(image.begin(), image.end()) : 0.0F;
   }
 
-  void measure_gray() {
-    double sum = 0, squares = 0, count = 0;
-    for (Index id : part(Split::train)) {
-      const auto [s, q] = file_.moments(id);
-      sum += s;
-      squares += q;
-      count += static_cast<double>(file_.table().n_pixels(id));
-    }
-    const double mean = sum / count;
-    const double variance = squares / count - mean * mean;
-    centre_ = static_cast<float>(mean);
-    scale_ = variance > 0 ? static_cast<float>(1 / std::sqrt(variance)) : 1.0F;
-  }
-
-  ImagesOptions options_;
-  Index patch_;
-  DatasetFile file_;
-  SplitIndices parts_;
-  float centre_ = 127.5F, scale_ = 4.0F / 255.0F;  // (x / 255 − ½) / ¼
+  std::unique_ptr<DatasetFile> file_;
+  Reading reading_;
+  float centre_, scale_;
   std::array<PatchCache, 3> cache_;
 };
+
+GrayLaw measured_gray(const DatasetFile& file, const std::vector<Index>& images) {
+  double sum = 0, squares = 0, count = 0;
+  for (Index id : images) {
+    const auto [s, q] = file.moments(id);
+    sum += s;
+    squares += q;
+    count += static_cast<double>(file.table().n_pixels(id));
+  }
+  const double mean = sum / count;
+  return {mean, std::sqrt(std::max(0.0, squares / count - mean * mean))};
+}
+
+// The place of each image's class among the classes that a model knows.
+std::vector<Index> labels_by_name(const std::string& path, const ImageTable& table,
+                                  const std::vector<std::string>& known) {
+  std::vector<Index> place;
+  for (const std::string& name : table.class_names)
+    place.push_back(std::find(known.begin(), known.end(), name) - known.begin());
+  std::vector<Index> labels;
+  std::vector<std::string> unknown;
+  for (const std::int32_t own : table.label) {
+    labels.push_back(place[at(own)]);
+    const std::string& name = table.class_names[at(own)];
+    if (labels.back() == static_cast<Index>(known.size()) &&
+        std::find(unknown.begin(), unknown.end(), name) == unknown.end())
+      unknown.push_back(name);
+  }
+  ATTUNE_CHECK(unknown.empty(), DataError,
+               "{}: has images of {}, which the model was not trained on; it knows {}. Classes are "
+               "found by their names in /class_names: rename them there, or leave these images out",
+               path, join(unknown), join(known));
+  return labels;
+}
 
 }  // namespace
 
@@ -116,7 +148,38 @@ std::unique_ptr<Dataset> ImagesOptions::open(const DataContext& context) const {
         "{} does not exist. {} makes it", *file,
         known ? "scripts/fetch_data ct-covid" : "attune import SOURCE -o FILE.h5 --labels CSV"));
   }
-  return std::make_unique<Images>(*this, context);
+  auto opened = std::make_unique<DatasetFile>(*file);
+  const ImageTable& table = opened->table();
+  Reading reading{resize, augment, context.patch, table.class_names, {}, {}, {}};
+  reading.label.assign(table.label.begin(), table.label.end());
+  reading.parts = split_examples({table.label, table.group, table.split}, split, table.class_names);
+  if (table.pixel_type == PixelType::float32)
+    reading.gray = measured_gray(*opened, reading.parts[static_cast<std::size_t>(Split::train)]);
+  auto images = std::make_unique<Images>(std::move(opened), std::move(reading));
+  images->keep_patches();
+  return images;
+}
+
+std::unique_ptr<Dataset> ImagesOptions::open_other(const std::string& path, Index patch,
+                                                   const TrainedOn& trained) const {
+  return open_other_images(path, resize, patch, trained);
+}
+
+std::unique_ptr<Dataset> open_other_images(const std::string& path, const ResizeOptions& resize,
+                                           Index patch, const TrainedOn& trained) {
+  auto file = std::make_unique<DatasetFile>(path);
+  const ImageTable& table = file->table();
+  const bool bytes = table.pixel_type == PixelType::uint8;
+  ATTUNE_CHECK(bytes != trained.gray.has_value(), DataError,
+               "{}: its pixels are {}, and the model was trained on {}; the same gray has another "
+               "value in the two. Import the images as those of the run were",
+               path, bytes ? "uint8" : "float32", bytes ? "float32" : "uint8");
+  Reading reading{resize, {}, patch, trained.class_names, {}, {}, trained.gray};
+  reading.label = labels_by_name(path, table, trained.class_names);
+  auto& all = reading.parts[static_cast<std::size_t>(Split::test)];
+  all.resize(at(table.size()));
+  std::iota(all.begin(), all.end(), Index{0});
+  return std::make_unique<Images>(std::move(file), std::move(reading));
 }
 
 }  // namespace attune

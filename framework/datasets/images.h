@@ -18,6 +18,14 @@ struct ImagesOptions : DataOptions {
 
   void fields(FieldList& f) override;
   std::unique_ptr<Dataset> open(const DataContext& context) const override;
+  std::unique_ptr<Dataset> open_other(const std::string& path, Index patch,
+                                      const TrainedOn& trained) const override;
 };
+
+// All images of a dataset file as the test split, for a model trained elsewhere (see DataOptions).
+// DataError when it holds a class that the model does not know, or pixels of the other type: bytes
+// and physical units are not each other's grays.
+std::unique_ptr<Dataset> open_other_images(const std::string& path, const ResizeOptions& resize,
+                                           Index patch, const TrainedOn& trained);
 
 }  // namespace attune

@@ -6,6 +6,7 @@
 
 #include "base/hash.h"
 #include "base/philox.h"
+#include "datasets/images.h"
 #include "datasets/patch_cache.h"
 #include "tensor/arena.h"
 
@@ -189,6 +190,12 @@ void PhantomsOptions::fields(FieldList& f) {
 
 std::unique_ptr<Dataset> PhantomsOptions::open(const DataContext& context) const {
   return std::make_unique<Phantoms>(*this, context);
+}
+
+// Real images as bytes are on the same scale of grays: ½ is the middle, and ¼ is 1.
+std::unique_ptr<Dataset> PhantomsOptions::open_other(const std::string& path, Index patch,
+                                                     const TrainedOn& trained) const {
+  return open_other_images(path, resize, patch, trained);
 }
 
 PhantomPainter::PhantomPainter(const PhantomsOptions& options, std::uint64_t seed)

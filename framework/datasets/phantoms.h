@@ -33,6 +33,8 @@ struct PhantomsOptions : DataOptions {
 
   void fields(FieldList& f) override;
   std::unique_ptr<Dataset> open(const DataContext& context) const override;
+  std::unique_ptr<Dataset> open_other(const std::string& path, Index patch,
+                                      const TrainedOn& trained) const override;
 };
 
 // What is drawn of a phantom: its size in pixels, all else in normalised coordinates.

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "base/gray_law.h"
 #include "base/shape.h"
 
 namespace attune {
@@ -68,6 +69,8 @@ struct WeightSet {
 
 struct RunContent {
   std::string status = "finished";             // finished | diverged
+  std::vector<std::string> class_names;        // of the data, in the order of the outputs
+  std::optional<GrayLaw> gray;                 // where images were normalised by their own law
   Index steps = 0;                             // optimiser steps done
   std::map<std::string, MetricTable> metrics;  // by split
   std::vector<FinalMetric> final;

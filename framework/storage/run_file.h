@@ -15,7 +15,9 @@ namespace attune {
 //
 //   /                     Conventions, schema, name, row, kind, seed, fold, stop_step, repeat (-1:
 //   none), status, identity,
-//                         data_sha256, init_sha256 (where weights were loaded), build_id, steps
+//                         data_sha256, init_sha256 (where weights were loaded), build_id, steps,
+//                         class_names (of classifiers), gray_mean and gray_sd (where images were
+//                         normalised by those of the training split)
 //   /metrics/<split>      step, and one float64 series a metric with units, long_name, goal where
 //   they are known /final                <split>_<metric>, float64 scalars with split, metric,
 //   units, goal, how /predictions/<split>  example (dimension), group, target, output [example,

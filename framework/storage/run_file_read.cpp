@@ -219,6 +219,10 @@ RunFile run_file_of(const H5Group& root) {
   content.status = head.status;
   content.steps = head.steps;
   content.final = head.final;
+  if (root.has_attribute("class_names"))
+    content.class_names = root.text_list_attribute("class_names");
+  if (root.has_attribute("gray_mean"))
+    content.gray = GrayLaw{root.attribute<double>("gray_mean"), root.attribute<double>("gray_sd")};
   for (const H5Entry& e : root.group("metrics").entries())
     content.metrics[e.name] = metrics_of(root.group("metrics/" + e.name));
   for (const H5Entry& e : root.group("predictions").entries()) {

@@ -1,18 +1,12 @@
 #include <algorithm>
-#include <set>
 
 #include "base/error.h"
 #include "h5/h5.h"
+#include "storage/h5_parts.h"
 #include "storage/run_file.h"
 
 namespace attune {
 namespace {
-
-std::size_t count(const std::vector<Index>& dims) {
-  std::size_t n = 1;
-  for (Index d : dims) n *= static_cast<std::size_t>(d);
-  return n;
-}
 
 class RunFileWriter {
  public:
@@ -35,12 +29,6 @@ class RunFileWriter {
   }
 
  private:
-  // Absent texts are left out: an empty attribute tells a reader nothing.
-  static void text(H5Group& group, const char* name, const std::string& value,
-                   std::string_view path = "") {
-    if (!value.empty()) group.set_attribute(name, value, path);
-  }
-
   void root_attributes() {
     H5Group& root = file_.root();
     root.set_attribute("Conventions", "CF-1.10");
@@ -55,9 +43,14 @@ class RunFileWriter {
     root.set_attribute("status", content_.status);
     root.set_attribute("identity", trial_.identity());
     root.set_attribute("data_sha256", trial_.data_sha256);
-    text(root, "init_sha256", trial_.init_sha256);
+    set_text(root, "init_sha256", trial_.init_sha256);
     root.set_attribute("build_id", std::string(build_id_));
     root.set_attribute("steps", content_.steps);
+    if (!content_.class_names.empty()) root.set_attribute("class_names", content_.class_names);
+    if (content_.gray) {
+      root.set_attribute("gray_mean", content_.gray->mean);
+      root.set_attribute("gray_sd", content_.gray->sd);
+    }
   }
 
   void metrics() {
@@ -71,9 +64,9 @@ class RunFileWriter {
         const MetricInfo& info = table.info[i];
         check_size(group, info.name, table.values.at(i).size(), table.step.size());
         group.write(info.name, table.values[i], {.chunk = {}, .compress = true, .unlimited = true});
-        text(group, "units", info.units, info.name);
-        text(group, "long_name", info.long_name, info.name);
-        text(group, "goal", info.goal, info.name);
+        set_text(group, "units", info.units, info.name);
+        set_text(group, "long_name", info.long_name, info.name);
+        set_text(group, "goal", info.goal, info.name);
         group.attach_scale(info.name, 0, "step");
       }
     }
@@ -81,34 +74,12 @@ class RunFileWriter {
 
   void final() {
     H5Group group = file_.root().create_group("final");
-    for (const FinalMetric& metric : content_.final) {
-      const std::string name = metric.split + "_" + metric.name;
-      group.write_scalar(name, metric.value);
-      group.set_attribute("split", metric.split, name);
-      group.set_attribute("metric", metric.name, name);
-      text(group, "units", metric.units, name);
-      text(group, "goal", metric.goal, name);
-      text(group, "how", metric.how, name);
-    }
+    for (const FinalMetric& metric : content_.final) write_final(group, metric);
   }
 
   void predictions() {
     H5Group all = file_.root().create_group("predictions");
-    for (const auto& [split, p] : content_.predictions) {
-      H5Group group = all.create_group(split);
-      group.write("example", p.example);
-      group.make_scale("example");
-      for (const auto& [name, column] : {std::pair{"group", &p.group}, {"target", &p.target}}) {
-        check_size(group, name, column->size(), p.example.size());
-        group.write(name, *column);
-        group.attach_scale(name, 0, "example");
-      }
-      const Dims dims = {static_cast<Index>(p.example.size()), p.n_outputs};
-      check_size(group, "output", p.output.size(), count(dims));
-      group.write("output", dims, p.output.data());
-      group.attach_scale("output", 0, "example");
-      group.attach_scale("output", 1, size_scale(p.n_outputs, 1));
-    }
+    for (const auto& [split, p] : content_.predictions) write_predictions(all, split, p, sizes_);
   }
 
   void probes() {
@@ -128,8 +99,8 @@ class RunFileWriter {
       for (const ProbeTable::Quantity& quantity : table.quantities) {
         check_size(group, quantity.name, quantity.values.size(), count(dims));
         group.write(quantity.name, dims, quantity.values.data());
-        text(group, "units", quantity.units, quantity.name);
-        text(group, "long_name", quantity.long_name, quantity.name);
+        set_text(group, "units", quantity.units, quantity.name);
+        set_text(group, "long_name", quantity.long_name, quantity.name);
         for (std::size_t axis = 0; axis < dims.size(); ++axis) {
           group.attach_scale(quantity.name, static_cast<int>(axis), table.dimensions[axis].name);
         }
@@ -161,7 +132,7 @@ class RunFileWriter {
       for (std::size_t axis = 0; axis < dims.size(); ++axis) {
         const auto same = std::count(
             dims.begin(), dims.begin() + static_cast<std::ptrdiff_t>(axis) + 1, dims[axis]);
-        group.attach_scale(tensor.name, static_cast<int>(axis), size_scale(dims[axis], same));
+        group.attach_scale(tensor.name, static_cast<int>(axis), sizes_(dims[axis], same));
       }
     }
   }
@@ -195,25 +166,11 @@ class RunFileWriter {
     group.attach_scale("hash", 0, "step");
   }
 
-  // "/size_64", made on first use; `nth` tells equal axes of one array apart.
-  std::string size_scale(Index size, std::ptrdiff_t nth) {
-    std::string name = fmt::format("size_{}", size);
-    if (nth > 1) name += fmt::format("_{}", nth);
-    if (size_scales_.insert(name).second) file_.root().make_size(name, size);
-    return "/" + name;
-  }
-
-  static void check_size(const H5Group& group, std::string_view name, std::size_t has,
-                         std::size_t needs) {
-    ATTUNE_CHECK(has == needs, StorageError, "{}/{} has {} values, where its dimensions need {}",
-                 group.where(), name, has, needs);
-  }
-
   const Trial& trial_;
   const RunContent& content_;
   std::string_view build_id_;
   H5File file_;
-  std::set<std::string> size_scales_;
+  SizeScales sizes_{file_.root()};
 };
 
 }  // namespace

@@ -6,13 +6,10 @@
 
 #include "base/hash.h"
 #include "storage/run_file.h"
+#include "train/evaluate.h"
 
 namespace attune {
 namespace {
-
-LearnerOptions learner_options(const TrainerOptions& o) {
-  return {o.model, o.optim, o.schedule, o.train.steps};
-}
 
 BatchRule batch_rule(const TrainOptions& o) {
   return o.batch_size ? BatchRule{0, *o.batch_size} : BatchRule{o.batch_tokens, 0};
@@ -44,22 +41,6 @@ std::vector<MetricInfo> available(const Dataset& data, Split split) {
   return metrics;
 }
 
-// DataError unless the file holds every parameter of the model, in its shape.
-void load_weights(const std::string& path, const Learner<float>& learner) {
-  const WeightSet set = read_weights(path);
-  for (const ParameterId id : learner.registry().by_name()) {
-    const Registry::Parameter& p = learner.registry()[id];
-    const auto found = std::find_if(set.tensors.begin(), set.tensors.end(),
-                                    [&](const NamedTensor& t) { return t.name == p.name; });
-    ATTUNE_CHECK(found != set.tensors.end(), DataError,
-                 "{}: /weights has no '{}' {}, which this model needs", path, p.name,
-                 p.shape.text());
-    ATTUNE_CHECK(found->shape == p.shape, DataError, "{}: /weights/{} has shape {}, not {}", path,
-                 p.name, found->shape.text(), p.shape.text());
-    std::copy(found->values.begin(), found->values.end(), learner.value(id).begin());
-  }
-}
-
 }  // namespace
 
 Trainer::Trainer(const TrainerOptions& options, const Dataset& data, Index seed, Recorder& recorder)
@@ -67,7 +48,7 @@ Trainer::Trainer(const TrainerOptions& options, const Dataset& data, Index seed,
       data_(data),
       seed_(static_cast<std::uint64_t>(seed)),
       recorder_(recorder),
-      learner_(learner_options(options), data.n_classes(), seed_),
+      learner_(options.learner(), data.n_classes(), seed_),
       batches_(Packer(data.n_tokens(Split::train), batch_rule(options.train), seed)),
       augmenter_(data.augment(), seed_),
       last_checkpoint_(std::chrono::steady_clock::now()) {
@@ -77,9 +58,9 @@ Trainer::Trainer(const TrainerOptions& options, const Dataset& data, Index seed,
 void Trainer::check(const TrainerOptions& options, const Dataset& data) {
   for (const Split split : kSplits)
     Packer(data.n_tokens(split), batch_rule(options.train), 0, std::string(name_of(split)));
-  if (options.train.init_from)
-    load_weights(*options.train.init_from,
-                 Learner<float>(learner_options(options), data.n_classes(), 0));
+  if (const auto& from = options.train.init_from)
+    load_weights(read_weights(*from), *from,
+                 Learner<float>(options.learner(), data.n_classes(), 0));
   if (options.select.how == SelectOptions::How::last) return;
   for (const MetricInfo& m : available(data, Split::val))
     if (m.name == options.select.metric()) return;
@@ -90,6 +71,8 @@ void Trainer::check(const TrainerOptions& options, const Dataset& data) {
 }
 
 void Trainer::declare() {
+  recorder_.content().class_names = data_.class_names();
+  recorder_.content().gray = data_.gray();
   train_metrics_ = {{"loss", "nat", "mean cross-entropy of the step's batch", "minimize"},
                     {"accuracy", "1", "accuracy on the step's batch", "maximize"},
                     {"grad_norm", "1", "L2 norm of the gradient before clipping", ""},
@@ -107,7 +90,8 @@ void Trainer::declare() {
 }
 
 void Trainer::initial_parameters() {
-  if (options_.train.init_from) load_weights(*options_.train.init_from, learner_);
+  if (const auto& from = options_.train.init_from)
+    load_weights(read_weights(*from), *from, learner_);
 }
 
 TrainingState Trainer::state(Index step) const {
@@ -210,7 +194,7 @@ bool Trainer::evaluate_and_choose(Index step) {
   double score = 0;
   bool finite = true;
   if (!val_metrics_.empty()) {
-    const std::vector<double> row = measured(Split::val, evaluate(Split::val));
+    const std::vector<double> row = measured(Split::val, scored(evaluate(Split::val)));
     recorder_.row("val", step, row);
     Evaluated event{.step = step, .metrics = {}};
     for (std::size_t i = 0; i < row.size(); ++i) {
@@ -243,32 +227,14 @@ void Trainer::stop_or_checkpoint(Index step) {
   if (stop) throw InterruptedError(*stop, fmt::format("stopped after step {}, checkpointed", step));
 }
 
-Scored Trainer::evaluate(Split split, Predictions* predictions) {
-  Packer packer(data_.n_tokens(split), batch_rule(options_.train), 0, std::string(name_of(split)));
-  const BatchPlan& plan = packer.in_order();
-  Scored scored;
-  scored.n_classes = data_.n_classes();
-  for (Index b = 0; b < plan.size(); ++b) {
-    batch_.assemble(data_, split, plan[b]);
-    const View<const float> logits = learner_.evaluate(batch_);
-    scored.logits.insert(scored.logits.end(), logits.begin(), logits.end());
-    scored.target.insert(scored.target.end(), batch_.targets().begin(), batch_.targets().end());
-    if (!predictions) continue;
-    for (const std::int32_t id : batch_.rows().example) predictions->example.push_back(id);
-    for (const Index group : batch_.groups()) predictions->group.push_back(group);
-  }
-  if (predictions) {
-    predictions->target = scored.target;
-    predictions->n_outputs = scored.n_classes;
-    predictions->output = scored.logits;
-  }
-  return scored;
+Predictions Trainer::evaluate(Split split) {
+  return predict(learner_, data_, split, batch_rule(options_.train), batch_);
 }
 
-std::vector<double> Trainer::measured(Split split, const Scored& scored) const {
+std::vector<double> Trainer::measured(Split split, const Scored& outputs) const {
   std::vector<double> values;
   for (const MetricInfo& m : split == Split::val ? val_metrics_ : test_metrics_)
-    values.push_back(classification_metric(m.name, scored).value_or(std::nan("")));
+    values.push_back(classification_metric(m.name, outputs).value_or(std::nan("")));
   return values;
 }
 
@@ -300,10 +266,10 @@ void Trainer::test_chosen() {
   }
   set_values(chosen_.values);
   if (wants("chosen")) keep("chosen", chosen_.step);
-  if (!val_metrics_.empty()) evaluate(Split::val, &content.predictions["val"]);
+  if (!val_metrics_.empty()) content.predictions["val"] = evaluate(Split::val);
   if (!test_metrics_.empty()) {
-    const Scored scored = evaluate(Split::test, &content.predictions["test"]);
-    const std::vector<double> row = measured(Split::test, scored);
+    const Predictions& tested = content.predictions["test"] = evaluate(Split::test);
+    const std::vector<double> row = measured(Split::test, scored(tested));
     recorder_.row("test", chosen_.step, row);
     record_final("test", row, how);
     for (std::size_t i = 0; i < row.size(); ++i)

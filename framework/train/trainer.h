@@ -23,6 +23,8 @@ struct TrainerOptions {
   ProbesOptions probes;
   CheckpointOptions checkpoint;
   ResultsOptions results;
+
+  LearnerOptions learner() const { return {model, optim, schedule, train.steps}; }
 };
 
 // The loop: batches, steps, evaluations, the choice of a step, checkpoints. What it computes is a
@@ -68,8 +70,8 @@ class Trainer {
   void give_up(Index step);
   void save_weights();
 
-  Scored evaluate(Split split, Predictions* predictions = nullptr);
-  std::vector<double> measured(Split split, const Scored& scored) const;
+  Predictions evaluate(Split split);
+  std::vector<double> measured(Split split, const Scored& outputs) const;
   void record_final(const std::string& split, const std::vector<double>& values,
                     const std::string& how);
   std::string values() const;

@@ -29,11 +29,11 @@ class ImagesTest : public testing::Test {
   }
   ~ImagesTest() override { fs::remove_all(folder_); }
 
-  void write(PixelType type) const {
+  void write(PixelType type, const std::vector<std::string>& class_names = {"a", "b"}) const {
     const Stream stream(1, "test", "images");
     ImageTable table;
     table.pixel_type = type;
-    table.class_names = {"a", "b"};
+    table.class_names = class_names;
     for (std::uint64_t i = 0; i < 60; ++i) {
       table.height.push_back(static_cast<std::int32_t>(5 + stream.below(60, i, 0)));
       table.width.push_back(static_cast<std::int32_t>(5 + stream.below(60, i, 1)));
@@ -109,6 +109,83 @@ TEST_F(ImagesTest, MaxTokensHoldsForEveryImage) {
   const auto data = options_.open({.patch = 8, .seed = 0});
   for (Split split : kSplits)
     for (const Index n : data->n_tokens(split)) EXPECT_LE(n, 12);
+}
+
+std::vector<float> patches_of(const Dataset& data, Split split, Index i) {
+  std::vector<float> patches(
+      static_cast<std::size_t>(data.example(split, i).n_tokens() * data.patch() * data.patch()));
+  data.write_patches(split, i, patches.data());
+  return patches;
+}
+
+// Pad's borders of float32 images are the image's darkest gray, of bytes 0.
+TEST_F(ImagesTest, PaddingIsBlack) {
+  options_.resize.policy = ResizeOptions::Policy::pad;
+  options_.resize.max_tokens = 1024;
+  for (const PixelType type : {PixelType::uint8, PixelType::float32}) {
+    write(type);
+    const auto data = options_.open({.patch = 1, .seed = 0});
+    const DatasetFile file(*options_.file);
+    for (Index i = 0; i < data->n_examples(Split::val); ++i) {
+      const Example e = data->example(Split::val, i);
+      const auto id = static_cast<std::size_t>(e.id);
+      const Index h = file.table().height[id], w = file.table().width[id];
+      if (std::max(h, w) < 2 * std::min(h, w)) continue;
+      std::vector<float> pixels(static_cast<std::size_t>(h * w));
+      file.read_pixels(e.id, pixels.data());
+      const float darkest = *std::min_element(pixels.begin(), pixels.end());
+      const GrayLaw law = data->gray().value_or(GrayLaw{127.5, 63.75});
+      const double black = type == PixelType::uint8 ? 0 : static_cast<double>(darkest);
+      EXPECT_NEAR(patches_of(*data, Split::val, i).front(), (black - law.mean) / law.sd, 1e-5);
+    }
+  }
+}
+
+// For a model that was trained on them its own images are the same bytes when they come again.
+TEST_F(ImagesTest, AsOtherDataTheOwnFileGivesTheSamePatches) {
+  for (const PixelType type : {PixelType::uint8, PixelType::float32}) {
+    write(type);
+    options_.resize.max_tokens = 12;
+    const auto own = options_.open({.patch = 4, .seed = 0});
+    EXPECT_EQ(own->gray().has_value(), type == PixelType::float32);
+    const auto other = options_.open_other(*options_.file, 4, {own->class_names(), own->gray()});
+    ASSERT_EQ(other->n_examples(Split::test), 60);
+    EXPECT_EQ(other->n_examples(Split::train) + other->n_examples(Split::val), 0);
+    for (const Split split : kSplits)
+      for (Index i = 0; i < own->n_examples(split); ++i) {
+        const Example e = own->example(split, i), again = other->example(Split::test, e.id);
+        EXPECT_EQ(e.label, again.label);
+        EXPECT_EQ(e.group, again.group);
+        EXPECT_EQ(patches_of(*own, split, i), patches_of(*other, Split::test, e.id));
+      }
+  }
+}
+
+TEST_F(ImagesTest, OtherDatasLabelsAreFoundByTheNamesOfTheClasses) {
+  write(PixelType::uint8, {"b", "c"});
+  const DatasetFile file(*options_.file);
+  const auto other = options_.open_other(*options_.file, 4, {{"a", "b", "c", "d"}, {}});
+  EXPECT_EQ(other->n_classes(), 4);
+  for (Index i = 0; i < 60; ++i)
+    EXPECT_EQ(other->example(Split::test, i).label,
+              file.table().label[static_cast<std::size_t>(i)] + 1);
+}
+
+TEST_F(ImagesTest, OtherDataThatAModelCannotReadIsRefused) {
+  const auto message = [&](const TrainedOn& trained) -> std::string {
+    try {
+      options_.open_other(*options_.file, 4, trained);
+    } catch (const DataError& error) {
+      return error.what();
+    }
+    return "";
+  };
+  write(PixelType::uint8, {"benign", "b"});
+  EXPECT_THAT(message({{"a", "b"}, {}}), HasSubstr("images of benign"));
+  EXPECT_THAT(message({{"benign", "b"}, GrayLaw{0, 1}}), HasSubstr("uint8"));
+  // A class that no image has is no obstacle.
+  write(PixelType::uint8, {"a", "b", "unused"});
+  EXPECT_EQ(message({{"a", "b"}, {}}), "");
 }
 
 TEST_F(ImagesTest, AMissingFileSaysWhichCommandMakesIt) {

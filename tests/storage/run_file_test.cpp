@@ -81,10 +81,10 @@ TEST(RunFile, TheLayoutIsTheDocumentedOne) {
 /hashes/step int64 [2]
 /hashes/hash uint64 [2]
 )");
-  EXPECT_THAT(
-      file.root().attributes(),
-      ElementsAre("Conventions", "schema", "name", "row", "kind", "seed", "fold", "stop_step",
-                  "repeat", "status", "identity", "data_sha256", "build_id", "steps"));
+  EXPECT_THAT(file.root().attributes(),
+              ElementsAre("Conventions", "schema", "name", "row", "kind", "seed", "fold",
+                          "stop_step", "repeat", "status", "identity", "data_sha256", "build_id",
+                          "steps", "class_names", "gray_mean", "gray_sd"));
 }
 
 // Each leaf has its type, an operation key is nowhere, a path is its file name.

@@ -60,6 +60,8 @@ inline Trial sample_trial() {
 inline RunContent sample_content() {
   RunContent c;
   c.steps = 300;
+  c.class_names = {"benign", "malign ✓"};
+  c.gray = GrayLaw{-512.25, 317.5};
   MetricTable& train = c.metrics["train"];
   train.step = {100, 200, 300};
   train.info = {{"loss", "nats", "mean cross-entropy", "minimize"},
