@@ -18,7 +18,7 @@ std::vector<Index> seeds(const Literal& literal) {
 
 std::string complaint(const Literal& literal) {
   std::vector<Index> out{42};
-  const std::string wrong = parse_seeds(literal, out);
+  std::string wrong = parse_seeds(literal, out);
   EXPECT_THAT(out, ElementsAre(42)) << "a refused text must leave the value alone";
   return wrong;
 }

@@ -5,7 +5,6 @@
 namespace attune::example {
 namespace {
 
-using testing::Contains;
 using testing::ElementsAre;
 
 struct Keys : testing::Test {

@@ -115,7 +115,7 @@ TEST(Packer, CtLikeLengthsFillOverNinetyPercent) {
 
 TEST(Packer, AnExampleAboveTheBudgetIsNamedWithTheBudget) {
   try {
-    Packer({10, 300, 20}, {.batch_tokens = 128}, 0, "val");
+    const Packer packer({10, 300, 20}, {.batch_tokens = 128}, 0, "val");
     FAIL();
   } catch (const DataError& error) {
     EXPECT_THAT(error.what(), HasSubstr("val example 1 has 300 tokens"));

@@ -134,9 +134,10 @@ TEST(Phantoms, InASquareCopyTheSignOfTheElongationIsAFairCoinForEitherLabel) {
     wide[p.label] += p.width > p.height;
     along_u[p.label] += p.radius_u > p.radius_v;
   }
+  constexpr double kHalf = kN / 2.0;
   for (const Index label : {0, 1}) {
-    EXPECT_NEAR(static_cast<double>(wide[label]) / (kN / 2), 0.5, chance_margin(kN / 2));
-    EXPECT_NEAR(static_cast<double>(along_u[label]) / (kN / 2), 0.5, chance_margin(kN / 2));
+    EXPECT_NEAR(static_cast<double>(wide[label]) / kHalf, 0.5, chance_margin(kN / 2));
+    EXPECT_NEAR(static_cast<double>(along_u[label]) / kHalf, 0.5, chance_margin(kN / 2));
   }
 }
 
@@ -152,8 +153,9 @@ TEST(Phantoms, NoLesionLeavesItsImageAndItsAreaHasOneLawForBothLabels) {
     EXPECT_LE(p.v + p.radius_v, 1);
     area[p.label] += 3.14159265358979 * p.radius_u * p.radius_v;
   }
+  constexpr double kHalf = kN / 2.0;
   // Uniform on .06 … .2: σ = .14/√12; the difference of two means over kN/2 each, four σ.
-  EXPECT_NEAR((area[0] - area[1]) / (kN / 2), 0, 4 * 0.14 / std::sqrt(12.0) * std::sqrt(4.0 / kN));
+  EXPECT_NEAR((area[0] - area[1]) / kHalf, 0, 4 * 0.14 / std::sqrt(12.0) * std::sqrt(4.0 / kN));
 }
 
 TEST(Phantoms, SizesVaryWithinTheirLimits) {

@@ -102,7 +102,7 @@ TEST(AttentionGradient, MatchesCentralDifferencesOfTheFormula) {
     AttentionCase<double> c(options, lengths);
     c.forward();
     c.backward();
-    const auto objective = [&] {
+    const auto objective = [&, &options = options] {
       Array<double> y(c.y.shape()), lse(c.lse.shape());
       testing::attention_reference(options, c.rows(), c.q.view(), c.k.view(), c.v.view(), y.view(),
                                    lse.view());
@@ -121,7 +121,7 @@ TEST(AttentionGradient, MatchesCentralDifferencesOfTheFormula) {
         const Array<double> x = *input;
         const double h = 1e-5;
         double expected = 0, magnitude = 1;
-        const auto objective_at = [&](double step) {
+        const auto objective_at = [&, input = input](double step) {
           for (Index i = 0; i < x.size(); ++i) (*input)[i] = x[i] + step * direction[i];
           return objective();
         };
