@@ -1,17 +1,31 @@
 #include "import/child.h"
 
 #include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
+#include <utility>
+
+#include "base/error.h"
 
 namespace attune {
 namespace {
 
-constexpr rlim_t kMaxSeconds = 300;  // of CPU; the largest image takes a few
+constexpr rlim_t kCpuSeconds = 300;   // the largest image takes a few
+constexpr int kSilentSeconds = 120;   // of wall clock, between two answers
+constexpr rlim_t kMemory = 6L << 30;  // beyond four times the file
+constexpr std::size_t kMaxMessage = 4096;
+constexpr int kPipeBytes = 1 << 20;
+
+// What stands before each piece of the stream.
+enum class Mark : char { bytes = 'y', error = 'n', end = 'e' };
 
 void write_all(int fd, const void* data, std::size_t size) {
   const char* at = static_cast<const char*>(data);
@@ -24,33 +38,36 @@ void write_all(int fd, const void* data, std::size_t size) {
   }
 }
 
-// Up to `size` bytes; less at the end of the stream.
-std::size_t read_all(int fd, void* data, std::size_t size) {
-  char* at = static_cast<char*>(data);
-  std::size_t done = 0;
-  while (done < size) {
-    const ssize_t n = read(fd, at + done, size - done);
-    if (n < 0 && errno == EINTR) continue;
-    if (n <= 0) break;
-    done += static_cast<std::size_t>(n);
-  }
-  return done;
-}
+void write_mark(int fd, Mark mark) { write_all(fd, &mark, 1); }
 
-// The answer: a byte that says whether it is one ('y') or the text of an error ('n'), and the rest.
-[[noreturn]] void answer(int fd, const std::function<std::pair<const void*, std::size_t>()>& work) {
-  const int null = open("/dev/null", O_WRONLY);
-  dup2(null, STDOUT_FILENO);
-  dup2(null, STDERR_FILENO);
-  const rlimit seconds{kMaxSeconds, kMaxSeconds}, no_core{0, 0};
+void limit(const std::string& path) {
+  const rlimit seconds{kCpuSeconds, kCpuSeconds}, no_core{0, 0};
   setrlimit(RLIMIT_CPU, &seconds);
   setrlimit(RLIMIT_CORE, &no_core);
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)  // they map terabytes
+  std::error_code none;
+  const auto bytes = std::filesystem::file_size(path, none);
+  const rlim_t most = kMemory + (none ? 0 : 4 * static_cast<rlim_t>(bytes));
+  rlimit now{};
+  getrlimit(RLIMIT_AS, &now);
+  now.rlim_cur = std::min(most, now.rlim_max);
+  setrlimit(RLIMIT_AS, &now);
+#endif
+}
+
+[[noreturn]] void answer(int fd, const std::string& path,
+                         const std::function<void(const ChildStream::Sink&)>& work) {
+  const int null = open("/dev/null", O_RDWR);
+  for (const int standard : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) dup2(null, standard);
+  limit(path);
   try {
-    const auto [data, size] = work();
-    write_all(fd, "y", 1);
-    write_all(fd, data, size);
+    work([fd](const void* data, std::size_t size) {
+      write_mark(fd, Mark::bytes);
+      write_all(fd, data, size);
+    });
+    write_mark(fd, Mark::end);
   } catch (const DataError& error) {
-    write_all(fd, "n", 1);
+    write_mark(fd, Mark::error);
     write_all(fd, error.what(), std::strlen(error.what()));
   } catch (...) {
     _exit(1);
@@ -60,35 +77,79 @@ std::size_t read_all(int fd, void* data, std::size_t size) {
 
 }  // namespace
 
-void run_in_child(const std::string& path,
-                  const std::function<std::pair<const void*, std::size_t>()>& work, void* out,
-                  std::size_t expected) {
+ChildStream::ChildStream(std::string path, const std::function<void(const Sink&)>& work)
+    : path_(std::move(path)) {
   int ends[2];
-  ATTUNE_CHECK(pipe2(ends, O_CLOEXEC) == 0, StorageError, "no pipe for decoding {}: {}", path,
+  ATTUNE_CHECK(pipe2(ends, O_CLOEXEC) == 0, StorageError, "no pipe for decoding {}: {}", path_,
                std::strerror(errno));
-  const pid_t child = fork();
-  if (child == 0) answer(ends[1], work);
+  fcntl(ends[0], F_SETPIPE_SZ, kPipeBytes);  // fewer switches between the two; no loss without
+  child_ = fork();
+  if (child_ == 0) {
+    close(ends[0]);
+    answer(ends[1], path_, work);
+  }
   close(ends[1]);
-  char kind = 0;
-  std::size_t got = 0;
-  std::string text(4096, '\0');
-  if (child > 0 && read_all(ends[0], &kind, 1) == 1) {
-    if (kind == 'y') {
-      got = read_all(ends[0], out, expected);
-    } else {
-      text.resize(read_all(ends[0], text.data(), text.size()));
-    }
+  fd_ = ends[0];
+  if (child_ < 0) {
+    close(fd_);
+    throw StorageError(fmt::format("no process for decoding {}: {}", path_, std::strerror(errno)));
   }
-  close(ends[0]);
+}
+
+ChildStream::~ChildStream() {
+  close(fd_);
+  if (child_ > 0) kill(child_, SIGKILL);
+  reap();
+}
+
+// The child's exit status; it has ended or is about to.
+int ChildStream::reap() {
   int status = 0;
-  while (child > 0 && waitpid(child, &status, 0) < 0 && errno == EINTR) {
+  while (child_ > 0 && waitpid(child_, &status, 0) < 0 && errno == EINTR) {
   }
-  ATTUNE_CHECK(child > 0, StorageError, "no process for decoding {}: {}", path,
-               std::strerror(errno));
-  ATTUNE_CHECK(kind != 'n', DataError, "{}", text);
-  ATTUNE_CHECK(kind == 'y' && got == expected && status == 0, DataError,
-               "{} is damaged: its decoder stopped ({})", path,
-               WIFSIGNALED(status) ? strsignal(WTERMSIG(status)) : "it gave up");
+  child_ = -1;
+  return status;
+}
+
+void ChildStream::fail(const std::string& reason) {
+  throw DataError(fmt::format("{} is damaged: its decoder {}", path_, reason));
+}
+
+// Up to `size` bytes; less at the end of the stream.
+std::size_t ChildStream::receive(void* out, std::size_t size) {
+  char* at = static_cast<char*>(out);
+  std::size_t done = 0;
+  while (done < size) {
+    pollfd wait{fd_, POLLIN, 0};
+    const int ready = poll(&wait, 1, kSilentSeconds * 1000);
+    if (ready < 0 && errno == EINTR) continue;
+    if (ready == 0) fail(fmt::format("gave no answer in {} s", kSilentSeconds));
+    const ssize_t n = ::read(fd_, at + done, size - done);
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) break;
+    done += static_cast<std::size_t>(n);
+  }
+  return done;
+}
+
+void ChildStream::read(void* out, std::size_t size) {
+  Mark mark{};
+  const bool has_mark = receive(&mark, 1) == 1;
+  if (has_mark && mark == Mark::error) {
+    std::string text(kMaxMessage, '\0');
+    text.resize(receive(text.data(), text.size()));
+    throw DataError(text);
+  }
+  if (has_mark && mark == Mark::bytes && receive(out, size) == size) return;
+  const int status = reap();
+  fail(fmt::format("stopped ({})",
+                   WIFSIGNALED(status) ? strsignal(WTERMSIG(status)) : "it gave up"));
+}
+
+void ChildStream::finish() {
+  char end = 0;
+  if (receive(&end, 1) == 1 && end == static_cast<char>(Mark::end)) return;
+  fail("did not end well");
 }
 
 }  // namespace attune

@@ -1,35 +1,35 @@
 #pragma once
 
+#include <cstddef>
 #include <functional>
 #include <string>
-#include <type_traits>
-#include <vector>
-
-#include "base/error.h"
 
 namespace attune {
 
-// Runs `work` in a child process and takes the bytes that it returns. Decoders abort, crash or loop
-// on damaged files and write to the terminal as they please: all of that stays in the child, and
-// comes back as a DataError about `path`. So does a DataError that work throws, and an answer of
-// another size than `expected`.
-void run_in_child(const std::string& path,
-                  const std::function<std::pair<const void*, std::size_t>()>& work, void* out,
-                  std::size_t expected);
+// Bytes from a child process that runs `work`. Decoders abort, crash, loop, ask for all memory and
+// write to the terminal as they please when a file is damaged: all of that stays in the child, and
+// reaches the parent as a DataError about `path`, as does a DataError that work throws. The child's
+// CPU time and memory are limited, and so is the time that it may stay silent.
+class ChildStream {
+ public:
+  using Sink = std::function<void(const void* data, std::size_t size)>;
+  ChildStream(std::string path, const std::function<void(const Sink&)>& work);
+  ~ChildStream();  // ends the child
+  ChildStream(const ChildStream&) = delete;
+  ChildStream& operator=(const ChildStream&) = delete;
 
-// The same for `count` elements, which work puts into a vector.
-template <class T, class Work>
-void in_child(const std::string& path, std::vector<T>& out, std::size_t count, const Work& work) {
-  static_assert(std::is_trivially_copyable_v<T>);
-  out.resize(count);
-  std::vector<T> made;
-  run_in_child(
-      path,
-      [&]() -> std::pair<const void*, std::size_t> {
-        work(made);
-        return {made.data(), made.size() * sizeof(T)};
-      },
-      out.data(), count * sizeof(T));
-}
+  // The next `size` bytes, which work must have sent in one call of its sink.
+  void read(void* out, std::size_t size);
+  // That nothing is left and that work has returned.
+  void finish();
+
+ private:
+  std::size_t receive(void* out, std::size_t size);
+  [[noreturn]] void fail(const std::string& reason);
+  int reap();
+  std::string path_;
+  int fd_ = -1;
+  int child_ = -1;
+};
 
 }  // namespace attune

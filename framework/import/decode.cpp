@@ -1,243 +1,164 @@
 #include "import/decode.h"
 
-#include <itkGDCMImageIO.h>
-#include <itkJPEGImageIO.h>
-#include <itkMetaDataObject.h>
-#include <itkNiftiImageIO.h>
-#include <itkPNGImageIO.h>
-
 #include <algorithm>
 #include <cmath>
-#include <cstdlib>
 #include <cstring>
 #include <filesystem>
-#include <fstream>
 
 #include "base/error.h"
+#include "import/byte_source.h"
 #include "import/child.h"
-#include "import/whole.h"
+#include "import/reader.h"
 
 namespace attune {
 namespace {
 
-// Compressed images shrink by at most about a thousand; a header that claims more lies.
-constexpr double kMaxRatio = 2000;
-constexpr double kMaxPixels = 1 << 30;
-
-std::string first_bytes(const std::string& path, std::size_t count) {
-  std::ifstream file(path, std::ios::binary);
-  std::string bytes(count, '\0');
-  file.read(bytes.data(), static_cast<std::streamsize>(count));
-  bytes.resize(static_cast<std::size_t>(file.gcount()));
-  return bytes;
-}
+constexpr double kMaxPixels = 1 << 28;  // of a slice: 16384 x 16384
 
 struct Format {
-  const char* name;
-  bool display;
-  bool (*matches)(const std::string& start);
-  itk::ImageIOBase::Pointer (*make)();
+  bool (*matches)(std::string_view start);
+  std::unique_ptr<SliceReader> (*open)(const std::string& path);
 };
 
-template <class IO>
-itk::ImageIOBase::Pointer make() {
-  return itk::ImageIOBase::Pointer(IO::New().GetPointer());
+// PS3.10: 128 bytes of anything, then DICM. Files of old archives begin with the data set: an
+// element of group 2 or 8, with its type spelled out or a short length.
+bool is_dicom(std::string_view start) {
+  constexpr std::string_view kDirectory = "1.2.840.10008.1.3.10";  // DICOMDIR: what a disk holds
+  if (start.find(kDirectory) != start.npos) return false;
+  if (start.size() >= 132 && start.substr(128, 4) == "DICM") return true;
+  if (start.size() < 16) return false;
+  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(start[i]); };
+  const bool first = byte(1) == 0 && byte(3) == 0 &&
+                     ((byte(0) == 8 && (byte(2) == 0 || byte(2) == 5 || byte(2) == 8 ||
+                                        byte(2) == 0x12 || byte(2) == 0x16)) ||
+                      (byte(0) == 2 && byte(2) <= 3));
+  const std::string_view type = start.substr(4, 2);
+  const bool is_explicit =
+      type == "UL" || type == "CS" || type == "UI" || type == "OB" || type == "DA";
+  const bool is_implicit = byte(4) > 0 && byte(4) <= 64 && byte(4) % 2 == 0 && byte(5) == 0 &&
+                           byte(6) == 0 && byte(7) == 0;
+  return first && (is_explicit || is_implicit);
+}
+
+bool is_nifti(std::string_view start) {
+  return (start.size() >= 348 && start.substr(344, 3) == "n+1") ||
+         (start.size() >= 540 && start.substr(4, 3) == "n+2");
+}
+
+// "Key = value" lines without a magic word.
+bool is_metaimage(std::string_view start) {
+  constexpr std::string_view kFirst[] = {"ObjectType", "NDims", "Comment", "ID", "Name"};
+  const bool key = std::any_of(std::begin(kFirst), std::end(kFirst), [&](std::string_view word) {
+    return start.starts_with(word) &&
+           start.find_first_not_of(" \t", word.size()) == start.find('=', word.size());
+  });
+  return key && start.find("NDims") != start.npos;
 }
 
 const Format kFormats[] = {
-    {"PNG", true, [](const std::string& s) { return s.starts_with("\x89PNG\r\n\x1a\n"); },
-     make<itk::PNGImageIO>},
-    {"JPEG", true, [](const std::string& s) { return s.starts_with("\xff\xd8\xff"); },
-     make<itk::JPEGImageIO>},
-    {"DICOM", false,
-     [](const std::string& s) { return s.size() >= 132 && s.compare(128, 4, "DICM") == 0; },
-     make<itk::GDCMImageIO>},
-    // Single-file NIfTI-1, or anything compressed by gzip, which NIfTI's own reader then judges.
-    {"NIfTI", false,
-     [](const std::string& s) {
-       return s.starts_with("\x1f\x8b") ||
-              (s.size() >= 348 && std::memcmp(s.data() + 344, "n+1", 4) == 0);
-     },
-     make<itk::NiftiImageIO>},
+    {[](std::string_view s) { return s.starts_with("\x89PNG\r\n\x1a\n"); }, open_png},
+    {[](std::string_view s) { return s.starts_with("\xff\xd8\xff"); }, open_jpeg},
+    {is_dicom, open_dicom},
+    {is_nifti, open_nifti},
+    {[](std::string_view s) { return s.starts_with("NRRD000"); }, open_nrrd},
+    {is_metaimage, open_metaimage},
 };
 
 const Format* format_of(const std::string& path) {
-  const std::string start = first_bytes(path, 352);
+  constexpr std::size_t kStart = 2048;
+  const auto start_of = [&](bool inflate) {
+    std::string start(kStart, '\0');
+    start.resize(ByteSource(path, 0, inflate).read(start.data(), kStart));
+    return start;
+  };
+  std::string start = start_of(false);
+  // Of what gzip compresses, NIfTI alone is an image.
+  const bool gzip = start.starts_with("\x1f\x8b");
+  if (gzip) {
+    try {
+      start = start_of(true);
+    } catch (const DataError&) {
+      return nullptr;
+    }
+  }
   for (const Format& format : kFormats)
-    if (format.matches(start)) return &format;
+    if (format.matches(start) && (!gzip || format.open == open_nifti)) return &format;
   return nullptr;
 }
 
-struct Opened {
-  ImageHeader header;
-  itk::ImageIOBase::Pointer io;
-};
-
-Opened open_image(const std::string& path) {
+std::unique_ptr<SliceReader> open_image(const std::string& path) {
   const Format* format = format_of(path);
   ATTUNE_CHECK(format != nullptr, DataError,
                "{} is no image that can be read: its first bytes are those of neither PNG, JPEG, "
-               "DICOM nor NIfTI",
+               "DICOM, NIfTI, MetaImage nor NRRD",
                path);
-  Opened opened;
-  opened.io = format->make();
-  opened.io->SetFileName(path);
-  try {
-    // Not CanReadFile, which goes by the name's ending.
-    opened.io->ReadImageInformation();
-  } catch (const itk::ExceptionObject&) {
-    throw DataError(
-        fmt::format("{} is a damaged {} file: its header cannot be read", path, format->name));
-  }
-  const itk::ImageIOBase& io = *opened.io;
-  for (unsigned axis = 2; axis < io.GetNumberOfDimensions(); ++axis)
-    ATTUNE_CHECK(io.GetDimensions(axis) <= 1, DataError,
-                 "{} is a volume of {} slices: import takes single slices, save them one by one",
-                 path, io.GetDimensions(axis));
-  ImageHeader& header = opened.header;
-  header.format = format->name;
-  header.display = format->display;
-  header.width = static_cast<Index>(io.GetDimensions(0));
-  header.height = io.GetNumberOfDimensions() > 1 ? static_cast<Index>(io.GetDimensions(1)) : 1;
-  const double pixels = static_cast<double>(header.width) * static_cast<double>(header.height);
-  ATTUNE_CHECK(header.width > 0 && header.height > 0, DataError, "{} has {} x {} pixels", path,
-               header.height, header.width);
-  const auto bytes = static_cast<double>(std::filesystem::file_size(path));
-  const double declared =
-      pixels * static_cast<double>(io.GetComponentSize()) * io.GetNumberOfComponents();
-  ATTUNE_CHECK(pixels <= kMaxPixels && declared <= kMaxRatio * bytes, DataError,
-               "{} says that it has {} x {} pixels, which its {} bytes cannot hold", path,
-               header.height, header.width, bytes);
-  header.eight_bit =
-      header.display && io.GetComponentType() == itk::ImageIOBase::IOComponentType::UCHAR;
-  const itk::MetaDataDictionary& tags = io.GetMetaDataDictionary();
-  const bool has_spacing =
-      header.format == "NIfTI" || tags.HasKey("0028|0030") || tags.HasKey("0018|1164");
-  if (!header.display && has_spacing) {
-    header.column_spacing = static_cast<float>(io.GetSpacing(0));
-    header.row_spacing = static_cast<float>(io.GetSpacing(1));
-  }
-  std::string photometric;
-  itk::ExposeMetaData(tags, "0028|0004", photometric);
-  ATTUNE_CHECK(photometric.find("MONOCHROME1") == std::string::npos, DataError,
-               "{} is stored inverted (MONOCHROME1): convert it to MONOCHROME2, for instance with "
-               "dcmj2pnm or pydicom",
-               path);
-  return opened;
+  return format->open(path);
 }
 
-Content content_of(const std::string& path, const ImageHeader& header,
-                   const itk::MetaDataDictionary& tags) {
-  if (header.format == "JPEG") return jpeg_content(path);
-  if (header.format == "NIfTI") return nifti_content(path);
-  if (header.format != "DICOM") return Content::whole;  // PNG's reader tells by itself
-  const auto tag = [&tags](const char* name, int otherwise) {
-    std::string text;
-    if (!itk::ExposeMetaData(tags, name, text)) return otherwise;
-    return std::max(1, std::atoi(text.c_str()));
-  };
-  const auto bits = static_cast<std::uint64_t>(header.height * header.width) *
-                    static_cast<std::uint64_t>(tag("0028|0002", 1)) *
-                    static_cast<std::uint64_t>(tag("0028|0100", 8));
-  return dicom_content(path, bits / 8);
+std::size_t n_pixels(const FileHeader& header) {
+  return static_cast<std::size_t>(header.height * header.width);
 }
-
-template <class Component>
-void to_gray(const void* buffer, std::size_t components, double full, std::vector<float>& out) {
-  const auto* in = static_cast<const Component*>(buffer);
-  const auto value = [full](Component c) { return static_cast<double>(c) / full; };
-  for (float& gray : out) {
-    double g = components < 3 ? value(in[0])
-                              : 0.299 * value(in[0]) + 0.587 * value(in[1]) + 0.114 * value(in[2]);
-    // Gray + alpha, or colour + alpha: on black, alpha is a factor.
-    if (components == 2 || components == 4) g *= value(in[components - 1]);
-    gray = static_cast<float>(g);
-    in += components;
-  }
-}
-
-void decode(const std::string& path, const ImageHeader& header, std::vector<float>& out) {
-  using Component = itk::ImageIOBase::IOComponentType;
-  const Opened opened = open_image(path);
-  itk::ImageIOBase& io = *opened.io;
-  ATTUNE_CHECK(opened.header.height == header.height && opened.header.width == header.width,
-               DataError, "{} changed while it was being imported", path);
-  const Content content = content_of(path, header, io.GetMetaDataDictionary());
-  ATTUNE_CHECK(content != Content::cut_short, DataError,
-               "{} is a damaged {} file: it ends before its last pixel", path, header.format);
-  ATTUNE_CHECK(content != Content::not_finite, DataError, "{} holds NaN or infinity", path);
-  itk::ImageIORegion region(io.GetNumberOfDimensions());
-  for (unsigned axis = 0; axis < io.GetNumberOfDimensions(); ++axis)
-    region.SetSize(axis, io.GetDimensions(axis));
-  io.SetIORegion(region);
-  std::vector<char> buffer(static_cast<std::size_t>(io.GetImageSizeInBytes()));
-  try {
-    io.Read(buffer.data());
-  } catch (const std::exception&) {
-    throw DataError(
-        fmt::format("{} is a damaged {} file: its pixels cannot be read", path, header.format));
-  }
-
-  out.resize(static_cast<std::size_t>(header.height * header.width));
-  const std::size_t components = io.GetNumberOfComponents();
-  switch (io.GetComponentType()) {
-    case Component::UCHAR:
-      to_gray<unsigned char>(buffer.data(), components, header.display ? 255 : 1, out);
-      break;
-    case Component::USHORT:
-      to_gray<unsigned short>(buffer.data(), components, header.display ? 65535 : 1, out);
-      break;
-    case Component::CHAR:
-      to_gray<signed char>(buffer.data(), components, 1, out);
-      break;
-    case Component::SHORT:
-      to_gray<short>(buffer.data(), components, 1, out);
-      break;
-    case Component::UINT:
-      to_gray<unsigned int>(buffer.data(), components, 1, out);
-      break;
-    case Component::INT:
-      to_gray<int>(buffer.data(), components, 1, out);
-      break;
-    case Component::FLOAT:
-      to_gray<float>(buffer.data(), components, 1, out);
-      break;
-    case Component::DOUBLE:
-      to_gray<double>(buffer.data(), components, 1, out);
-      break;
-    default:
-      throw DataError(
-          fmt::format("{} has pixels of type {}, which import does not read", path,
-                      itk::ImageIOBase::GetComponentTypeAsString(io.GetComponentType())));
-  }
-  for (float x : out) ATTUNE_CHECK(std::isfinite(x), DataError, "{} holds NaN or infinity", path);
-}
-
-// What crosses from the child that reads a header.
-struct RawHeader {
-  Index height, width;
-  float row_spacing, column_spacing;
-  bool display, eight_bit;
-};
 
 }  // namespace
 
-bool is_image(const std::string& path) { return format_of(path) != nullptr; }
-
-ImageHeader read_header(const std::string& path) {
-  std::vector<RawHeader> raw;
-  in_child(path, raw, 1, [&](std::vector<RawHeader>& out) {
-    const ImageHeader h = open_image(path).header;
-    out.push_back({h.height, h.width, h.row_spacing, h.column_spacing, h.display, h.eight_bit});
-  });
-  const RawHeader& h = raw.front();
-  return {format_of(path)->name, h.height,  h.width,    h.row_spacing,
-          h.column_spacing,      h.display, h.eight_bit};
+void damaged(const std::string& path, const std::string& how) {
+  throw DataError(fmt::format("{} is damaged: {}", path, how));
 }
 
-void read_gray(const std::string& path, const ImageHeader& header, std::vector<float>& out) {
-  in_child(path, out, static_cast<std::size_t>(header.height * header.width),
-           [&](std::vector<float>& gray) { decode(path, header, gray); });
+void check_size(const std::string& path, const FileHeader& header, double bytes, double ratio) {
+  ATTUNE_CHECK(header.width > 0 && header.height > 0 && header.n_slices > 0, DataError,
+               "{} has no pixels: {} slices of {} x {}", path, header.n_slices, header.height,
+               header.width);
+  const auto stored = static_cast<double>(std::filesystem::file_size(path));
+  ATTUNE_CHECK(bytes <= ratio * stored, DataError,
+               "{} is damaged: it says that it has {} slices of {} x {} pixels, which its {} bytes "
+               "cannot hold",
+               path, header.n_slices, header.height, header.width, stored);
+  const double pixels = static_cast<double>(header.width) * static_cast<double>(header.height);
+  ATTUNE_CHECK(pixels <= kMaxPixels, DataError,
+               "{} has slices of {} x {} pixels; import takes at most {} pixels a slice: make it "
+               "smaller, or cut it into tiles",
+               path, header.height, header.width, kMaxPixels);
+}
+
+bool is_image(const std::string& path) { return format_of(path) != nullptr; }
+
+FileHeader read_header(const std::string& path) {
+  FileHeader header;
+  ChildStream child(path, [&](const ChildStream::Sink& sink) {
+    header = open_image(path)->header();
+    sink(&header, sizeof header);
+  });
+  child.read(&header, sizeof header);
+  child.finish();
+  return header;
+}
+
+void read_slices(const std::string& path, const FileHeader& header,
+                 const std::function<void(Slice&)>& take) {
+  Slice slice;
+  slice.gray.resize(n_pixels(header));
+  ChildStream child(path, [&](const ChildStream::Sink& sink) {
+    const auto reader = open_image(path);
+    const FileHeader& now = reader->header();
+    ATTUNE_CHECK(
+        now.n_slices == header.n_slices && now.height == header.height && now.width == header.width,
+        DataError, "{} changed while it was being imported", path);
+    for (Index i = 0; i < header.n_slices; ++i) {
+      reader->read(i, slice);
+      for (const float x : slice.gray)
+        ATTUNE_CHECK(std::isfinite(x), DataError, "{} holds NaN or infinity", path);
+      if (i + 1 == header.n_slices) reader->finish();
+      sink(&slice.mirror, sizeof slice.mirror);
+      sink(slice.gray.data(), slice.gray.size() * sizeof(float));
+    }
+  });
+  for (Index i = 0; i < header.n_slices; ++i) {
+    child.read(&slice.mirror, sizeof slice.mirror);
+    child.read(slice.gray.data(), slice.gray.size() * sizeof(float));
+    take(slice);
+  }
+  child.finish();
 }
 
 }  // namespace attune

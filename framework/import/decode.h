@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <limits>
 #include <string>
 #include <vector>
@@ -8,10 +9,10 @@
 
 namespace attune {
 
-// What an image's header says. Formats are told by content, names are not looked at.
-struct ImageHeader {
-  std::string format;  // "PNG", "JPEG", "DICOM", "NIfTI"
-  Index height = 0, width = 0;
+// What a file's header says: one image, or a volume of slices that share a size.
+struct FileHeader {
+  const char* format = "";  // "PNG", "JPEG", "DICOM", "NIfTI", "MetaImage", "NRRD"
+  Index n_slices = 1, height = 0, width = 0;
   // mm from row to row and from column to column; NaN where the file does not say.
   float row_spacing = std::numeric_limits<float>::quiet_NaN();
   float column_spacing = std::numeric_limits<float>::quiet_NaN();
@@ -19,14 +20,38 @@ struct ImageHeader {
   bool eight_bit = false;  // of a display format: whole multiples of 1/255
 };
 
-// Whether the first bytes are those of a format that can be decoded.
+struct Slice {
+  std::vector<float> gray;  // [height · width], row-major
+  // Of DICOM's MONOCHROME1, where more is darker: mirror − gray has more as brighter. With the
+  // least and the largest value a, b that the stored bits could hold, after slope and intercept,
+  // mirror is a + b. NaN for all other images.
+  float mirror = std::numeric_limits<float>::quiet_NaN();
+};
+
+// Formats are told by content, names are not looked at.
+//
+//   PNG, JPEG           shares of white: 8 bits / 255, 16 bits / 65535. JPEG as its EXIF
+//   orientation
+//                       says that it is looked at
+//   DICOM               slope · stored + intercept, of the frame's own functional group if it has
+//                       one; a frame is a slice. Windows (VOI) of the file are not applied
+//   NIfTI-1 and -2,     slope · stored + intercept where the header gives them. The first axis runs
+//   MetaImage, NRRD     along columns, the second along rows, all others count slices
+//
+// Colour becomes gray by Rec. 601 luma, .299 R + .587 G + .114 B; alpha is laid on black. What has
+// no such reading (CMYK, complex numbers, vectors, NaN) is refused.
+//
+// All errors are DataErrors that name the file. Decoding is done in a child process a call.
+
+// Whether the first bytes are those of a format that can be decoded; DataError where the file
+// cannot be opened.
 bool is_image(const std::string& path);
 
-// One gray slice each; errors are DataErrors that name the file. Colour becomes gray by
-// Rec. 601 luma after alpha has been laid on black; DICOM and NIfTI give physical values (slope and
-// intercept applied).
-ImageHeader read_header(const std::string& path);
-// Pixels row-major; out is resized to height · width.
-void read_gray(const std::string& path, const ImageHeader& header, std::vector<float>& out);
+FileHeader read_header(const std::string& path);
+
+// Hands the slices over in their order. Memory: a slice here; in the child a slice of NIfTI,
+// MetaImage and NRRD, a whole file of the others.
+void read_slices(const std::string& path, const FileHeader& header,
+                 const std::function<void(Slice&)>& take);
 
 }  // namespace attune

@@ -4,76 +4,19 @@
 #include <charconv>
 #include <cmath>
 #include <filesystem>
-#include <fstream>
 #include <map>
-#include <ostream>
 #include <set>
 
 #include "base/error.h"
 #include "base/hash.h"
 #include "datasets/dataset_file.h"
 #include "import/decode.h"
+#include "import/source.h"
 
 namespace attune {
 namespace {
 
 namespace fs = std::filesystem;
-
-constexpr std::size_t kListed = 20;  // files named in one error
-
-std::string listed(const std::vector<std::string>& items) {
-  std::string text;
-  for (std::size_t i = 0; i < std::min(items.size(), kListed); ++i) text += "\n  " + items[i];
-  if (items.size() > kListed) text += fmt::format("\n  and {} more", items.size() - kListed);
-  return text;
-}
-
-// All regular files below the folder, by their path in it.
-std::set<std::string> files_below(const fs::path& folder) {
-  std::set<std::string> files;
-  for (const auto& entry : fs::recursive_directory_iterator(folder))
-    if (entry.is_regular_file()) files.insert(entry.path().lexically_relative(folder).string());
-  return files;
-}
-
-// Rows whose file is there, by path; complains of all others.
-std::vector<LabelRow> match(const ImportOptions& options, std::vector<LabelRow> rows,
-                            std::ostream& report) {
-  const std::set<std::string> files = files_below(options.source);
-  std::vector<std::string> no_row, no_file;
-  std::set<std::string> with_row;
-  std::vector<LabelRow> matched;
-  for (LabelRow& row : rows) {
-    with_row.insert(row.file);
-    if (files.contains(row.file)) {
-      matched.push_back(std::move(row));
-    } else {
-      no_file.push_back(fmt::format("{}:{}: {}", options.labels, row.line, row.file));
-    }
-  }
-  for (const std::string& file : files)
-    if (!with_row.contains(file) && is_image((fs::path(options.source) / file).string()))
-      no_row.push_back(file);
-  if (options.skip_unlabelled) {
-    if (!no_row.empty()) report << fmt::format("skipped {} images without a row\n", no_row.size());
-    if (!no_file.empty()) report << fmt::format("skipped {} rows without a file\n", no_file.size());
-  } else {
-    std::string text;
-    if (!no_row.empty())
-      text += fmt::format("{} of the images in {} have no row in {}:{}\n", no_row.size(),
-                          options.source, options.labels, listed(no_row));
-    if (!no_file.empty())
-      text += fmt::format("{} rows name files that are not in {}:{}\n", no_file.size(),
-                          options.source, listed(no_file));
-    ATTUNE_CHECK(text.empty(), DataError,
-                 "{}Nothing was written. --skip-unlabelled leaves them out.", text);
-  }
-  ATTUNE_CHECK(!matched.empty(), DataError, "{} names no image in {}: nothing was written",
-               options.labels, options.source);
-  std::sort(matched.begin(), matched.end(),
-            [](const LabelRow& a, const LabelRow& b) { return a.file < b.file; });
-  return matched;
-}
 
 // Class names in order, by number when all of them are numbers.
 std::vector<std::string> class_names(const std::vector<LabelRow>& rows) {
@@ -104,131 +47,179 @@ std::map<std::string, std::int32_t> group_numbers(const std::vector<LabelRow>& r
   return numbers;
 }
 
-// Runs `work` on every file and throws one error that lists all files which failed.
-template <class Work>
-void for_each_file(const ImportOptions& options, const std::vector<LabelRow>& rows,
-                   const Work& work) {
-  std::vector<std::string> faults;
-  for (std::size_t i = 0; i < rows.size(); ++i) {
-    try {
-      work(i, (fs::path(options.source) / rows[i].file).string(), faults.empty());
-    } catch (const DataError& error) {
-      faults.emplace_back(error.what());
-    }
-  }
-  ATTUNE_CHECK(faults.empty(), DataError, "{} of {} images cannot be read:{}\nNothing was written.",
-               faults.size(), rows.size(), listed(faults));
-}
-
-ImageTable make_table(const std::vector<LabelRow>& rows, const std::vector<ImageHeader>& headers) {
+// A row an image: as many as a file has slices.
+ImageTable make_table(const Selection& selection, const std::vector<FileHeader>& headers) {
   ImageTable table;
-  table.class_names = class_names(rows);
+  table.class_names = class_names(selection.rows);
   std::map<std::string, std::int32_t> label_of;
   for (std::size_t c = 0; c < table.class_names.size(); ++c)
     label_of[table.class_names[c]] = static_cast<std::int32_t>(c);
-  const auto groups = group_numbers(rows);
-  const bool has_groups = groups.size() > 1 || !groups.begin()->first.empty();
+  const auto groups = group_numbers(selection.rows);
   bool all_eight_bit = true, any_spacing = false;
-  for (std::size_t i = 0; i < rows.size(); ++i) {
-    const ImageHeader& header = headers[i];
-    table.height.push_back(static_cast<std::int32_t>(header.height));
-    table.width.push_back(static_cast<std::int32_t>(header.width));
-    table.label.push_back(label_of.at(rows[i].label));
-    if (has_groups) table.group.push_back(groups.at(rows[i].group));
-    table.spacing.push_back(header.row_spacing);
-    table.spacing.push_back(header.column_spacing);
+  for (std::size_t f = 0; f < headers.size(); ++f) {
+    const FileHeader& header = headers[f];
+    const LabelRow& row = selection.rows[f];
+    const std::int32_t group =
+        selection.has_groups ? groups.at(row.group) : static_cast<std::int32_t>(f);
+    for (Index slice = 0; slice < header.n_slices; ++slice) {
+      table.height.push_back(static_cast<std::int32_t>(header.height));
+      table.width.push_back(static_cast<std::int32_t>(header.width));
+      table.label.push_back(label_of.at(row.label));
+      table.group.push_back(group);
+      table.spacing.insert(table.spacing.end(), {header.row_spacing, header.column_spacing});
+    }
     all_eight_bit = all_eight_bit && header.eight_bit;
-    any_spacing = any_spacing || !std::isnan(header.row_spacing);
+    any_spacing =
+        any_spacing || !std::isnan(header.row_spacing) || !std::isnan(header.column_spacing);
   }
   if (!any_spacing) table.spacing.clear();
   table.pixel_type = all_eight_bit ? PixelType::uint8 : PixelType::float32;
   return table;
 }
 
-void write(const ImportOptions& options, const std::vector<LabelRow>& rows,
-           const std::vector<ImageHeader>& headers, const ImageTable& table) {
-  DatasetFileWriter writer(options.output, table);
-  std::vector<float> gray;
-  std::vector<std::uint8_t> bytes;
-  for_each_file(options, rows, [&](std::size_t i, const std::string& path, bool all_good) {
-    read_gray(path, headers[i], gray);
-    if (!all_good) return;  // only looking for further faults
-    const Shape shape{headers[i].height, headers[i].width};
-    if (options.window && !headers[i].display) {
-      const auto low = static_cast<float>(options.window->first);
-      const auto high = static_cast<float>(options.window->second);
-      for (float& x : gray) x = (std::clamp(x, low, high) - low) / (high - low);
+// To 0 … 1 by the window, and to more as brighter.
+void finish_values(const std::optional<std::pair<double, double>>& window, bool display,
+                   Slice& slice) {
+  const bool inverted = !std::isnan(slice.mirror);
+  if (window && !display) {
+    const auto low = static_cast<float>(window->first), high = static_cast<float>(window->second);
+    for (float& x : slice.gray) {
+      x = (std::clamp(x, low, high) - low) / (high - low);
+      if (inverted) x = 1 - x;
     }
-    if (table.pixel_type == PixelType::uint8) {
-      bytes.resize(gray.size());
-      std::transform(gray.begin(), gray.end(), bytes.begin(),
-                     [](float x) { return static_cast<std::uint8_t>(x * 255.0F + 0.5F); });
-      writer.append(View<const std::uint8_t>(bytes.data(), shape));
-    } else {
-      writer.append(View<const float>(gray.data(), shape));
-    }
-  });
-  writer.finish();
-}
-
-void print_counts(const ImportOptions& options, const ImageTable& table,
-                  const std::vector<ImageHeader>& headers, std::ostream& report) {
-  const std::set<std::int32_t> groups(table.group.begin(), table.group.end());
-  std::map<std::string, Index> formats;
-  for (const ImageHeader& header : headers) ++formats[header.format];
-  std::string mix;
-  for (const auto& [name, count] : formats)
-    mix += fmt::format("{}{} {}", mix.empty() ? "" : ", ", count, name);
-  report << fmt::format("{}: {} images ({}) as {}\n", options.output, table.size(), mix,
-                        table.pixel_type == PixelType::uint8 ? "uint8" : "float32");
-  std::size_t longest = 5;
-  for (const std::string& name : table.class_names) longest = std::max(longest, name.size());
-  report << fmt::format("\n{:<{}}  images  groups\n", "label", longest);
-  for (std::size_t c = 0; c < table.class_names.size(); ++c) {
-    Index images = 0;
-    std::set<std::int32_t> of_class;
-    for (std::size_t i = 0; i < table.label.size(); ++i) {
-      if (static_cast<std::size_t>(table.label[i]) != c) continue;
-      ++images;
-      if (!groups.empty()) of_class.insert(table.group[i]);
-    }
-    report << fmt::format("{:<{}}  {:>6}  {:>6}\n", table.class_names[c], longest, images,
-                          groups.empty() ? images : static_cast<Index>(of_class.size()));
-  }
-  report << fmt::format("{:<{}}  {:>6}  {:>6}\n", "all", longest, table.size(),
-                        groups.empty() ? table.size() : static_cast<Index>(groups.size()));
-  if (groups.empty())
-    report
-        << "no column of groups: each image is its own, so that related ones may be split apart\n";
-
-  report << "\npixels  least  median   most\n";
-  for (const auto& [name, column] : {std::pair("height", &table.height), {"width", &table.width}}) {
-    std::vector<std::int32_t> sorted = *column;
-    std::sort(sorted.begin(), sorted.end());
-    report << fmt::format("{:<6}  {:>5}  {:>6}  {:>5}\n", name, sorted.front(),
-                          sorted[sorted.size() / 2], sorted.back());
+  } else if (inverted) {
+    for (float& x : slice.gray) x = slice.mirror - x;
   }
 }
+
+// Finds equal images by a hash of their size and pixels. One value throughout, such as the air
+// above a head, makes no image that could give an answer away.
+class DuplicateFinder {
+ public:
+  void add(const Duplicates::Image& image, const FileHeader& header, const Slice& slice) {
+    const std::vector<float>& gray = slice.gray;
+    if (std::all_of(gray.begin(), gray.end(), [&](float x) { return x == gray.front(); })) return;
+    Sha256 hash;
+    hash.update(fmt::format("{} {}\n", header.height, header.width));
+    hash.update(gray.data(), gray.size() * sizeof(float));
+    equal_[hash.hex()].push_back(image);
+  }
+
+  // Where groups are not given, each file is one. In order of the first file.
+  std::vector<Duplicates> found(bool has_groups) const {
+    std::vector<Duplicates> sets;
+    for (const auto& [hash, images] : equal_) {
+      Duplicates set{images};
+      const auto& first = images.front();
+      for (const auto& image : images) {
+        set.across_groups = set.across_groups ||
+                            (has_groups ? image.group != first.group : image.file != first.file);
+        set.across_labels = set.across_labels || image.label != first.label;
+      }
+      if (set.across_groups || set.across_labels) sets.push_back(std::move(set));
+    }
+    std::sort(sets.begin(), sets.end(), [](const auto& a, const auto& b) {
+      return std::pair(a.images[0].file, a.images[0].slice) <
+             std::pair(b.images[0].file, b.images[0].slice);
+    });
+    return sets;
+  }
+
+ private:
+  std::map<std::string, std::vector<Duplicates::Image>> equal_;
+};
+
+void append(DatasetFileWriter& writer, const ImageTable& table, const FileHeader& header,
+            const Slice& slice) {
+  const Shape shape{header.height, header.width};
+  if (table.pixel_type == PixelType::float32) {
+    writer.append(View<const float>(slice.gray.data(), shape));
+    return;
+  }
+  std::vector<std::uint8_t> bytes(slice.gray.size());
+  std::transform(slice.gray.begin(), slice.gray.end(), bytes.begin(),
+                 [](float x) { return static_cast<std::uint8_t>(x * 255.0F + 0.5F); });
+  writer.append(View<const std::uint8_t>(bytes.data(), shape));
+}
+
+// Reads and writes file by file, and goes on behind a fault to find all of them.
+class Importer {
+ public:
+  Importer(const ImportOptions& options, const Selection& selection)
+      : options_(options), selection_(selection), headers_(selection.rows.size()) {}
+
+  ImageTable read_headers() {
+    each_file([&](std::size_t f, const std::string& path) { headers_[f] = read_header(path); });
+    return faulty_.empty() ? make_table(selection_, headers_) : ImageTable();
+  }
+
+  std::vector<Duplicates> write(const ImageTable& table) {
+    std::optional<DatasetFileWriter> writer;
+    if (faulty_.empty()) writer.emplace(options_.output, table);
+    DuplicateFinder duplicates;
+    each_file([&](std::size_t f, const std::string& path) {
+      if (faulty_.contains(f)) return;
+      const FileHeader& header = headers_[f];
+      const LabelRow& row = selection_.rows[f];
+      Index i = 0;
+      read_slices(path, header, [&](Slice& slice) {
+        finish_values(options_.window, header.display, slice);
+        duplicates.add({row.file, row.group, row.label, i++, header.n_slices}, header, slice);
+        if (faulty_.empty()) append(*writer, table, header, slice);
+      });
+    });
+    std::vector<std::string> faults;
+    for (const auto& [f, fault] : faulty_) faults.push_back(fault);
+    ATTUNE_CHECK(faults.empty(), DataError,
+                 "{} of {} images cannot be read:{}\nNothing was written.", faults.size(),
+                 headers_.size(), listed(faults));
+    writer->finish();
+    return duplicates.found(selection_.has_groups);
+  }
+
+  const std::vector<FileHeader>& headers() const { return headers_; }
+
+ private:
+  template <class Work>
+  void each_file(const Work& work) {
+    for (std::size_t f = 0; f < headers_.size(); ++f) {
+      try {
+        work(f, (fs::path(options_.source) / selection_.rows[f].file).string());
+      } catch (const DataError& error) {
+        faulty_.emplace(f, error.what());
+      }
+    }
+  }
+
+  const ImportOptions& options_;
+  const Selection& selection_;
+  std::vector<FileHeader> headers_;
+  std::map<std::size_t, std::string> faulty_;
+};
 
 }  // namespace
 
-void import_images(const ImportOptions& options, std::ostream& report) {
+ImportReport import_images(const ImportOptions& options) {
   ATTUNE_CHECK(fs::is_directory(options.source), DataError, "{} is no folder", options.source);
   const fs::path folder = fs::absolute(options.output).parent_path();
   ATTUNE_CHECK(fs::is_directory(folder), DataError,
                "the folder of {} does not exist: make it first, with mkdir -p {}", options.output,
                folder.string());
-  std::ifstream csv(options.labels, std::ios::binary);
-  ATTUNE_CHECK(csv, DataError, "{} cannot be opened: --labels names a CSV with a row an image",
-               options.labels);
-  const auto rows = match(options, read_labels(csv, options.columns, options.labels), report);
-  std::vector<ImageHeader> headers(rows.size());
-  for_each_file(options, rows, [&](std::size_t i, const std::string& path, bool) {
-    headers[i] = read_header(path);
-  });
-  const ImageTable table = make_table(rows, headers);
-  write(options, rows, headers, table);
-  print_counts(options, table, headers, report);
+  const Selection selection =
+      options.labels.empty()
+          ? select_by_folders(options.source)
+          : select_by_csv(options.source, options.labels, options.columns, options.skip_unlabelled);
+  Importer importer(options, selection);
+  ImportReport report;
+  report.output = options.output;
+  report.table = importer.read_headers();
+  report.duplicates = importer.write(report.table);
+  report.has_groups = selection.has_groups;
+  report.n_files = static_cast<Index>(selection.rows.size());
+  for (const FileHeader& header : importer.headers()) ++report.formats[header.format];
+  report.no_row = selection.no_row;
+  report.no_file = selection.no_file;
+  return report;
 }
 
 }  // namespace attune

@@ -12,18 +12,23 @@ namespace attune {
 namespace {
 
 constexpr const char* kHelp =
-    R"(usage: attune import SOURCE -o FILE.h5 --labels CSV [options]
+    R"(usage: attune import SOURCE -o FILE.h5 [--labels CSV] [options]
 
-Makes a dataset file of a folder of images: PNG, JPEG, DICOM slices and NIfTI,
-told by content. Groups (patients, papers) are never split between training and
-test. Prints counts by label, group and size.
+Makes a dataset file of a folder of images: DICOM, NIfTI, MetaImage, NRRD, PNG
+and JPEG, told by content; each slice of a volume is an image. Groups (patients,
+papers) are never split between training and test. Prints counts by label, group
+and size, and images that several groups share.
 
   -o, --out FILE.h5      the dataset file, replaced if there
-      --labels CSV       a row an image: file (relative to SOURCE), label, group
+      --labels CSV       a row a file: file (relative to SOURCE), label, group;
+                         without it the folders in SOURCE name the classes
       --columns LIST     other names of these, as in file=image,group=patient
-      --window LO,HI     clips DICOM and NIfTI values and scales them to 0 .. 1
+      --window LO,HI     clips values of all formats but PNG and JPEG, and
+                         scales them to 0 .. 1
       --skip-unlabelled  leaves out images without a row, rows without an image
       --kind images      the only kind so far
+  -q, --quiet            prints nothing but errors
+      --json             prints the counts and lists as one JSON object
 
 exit codes: 0 all done; 1 storage failed; 2 bad command line or images: nothing
             written
@@ -32,7 +37,13 @@ examples:
   attune import scans -o data/scans.h5 --labels scans/labels.csv
   attune import ct -o data/ct.h5 --labels ct.csv --window -1000,400
   attune import ct -o data/ct.h5 --labels ct.csv --columns group=patient
+  attune import photos -o data/photos.h5    # photos/CLASS/...
 )";
+
+struct CommandLine {
+  ImportOptions import;
+  bool quiet = false, json = false;
+};
 
 std::pair<double, double> parse_window(const std::string& text) {
   double low = 0, high = 0;
@@ -62,8 +73,9 @@ LabelColumns parse_columns(const std::string& text) {
   return columns;
 }
 
-ImportOptions parse(const std::vector<std::string>& words) {
-  ImportOptions options;
+CommandLine parse(const std::vector<std::string>& words) {
+  CommandLine command;
+  ImportOptions& options = command.import;
   for (std::size_t i = 0; i < words.size(); ++i) {
     std::string name = words[i];
     std::optional<std::string> attached;
@@ -76,6 +88,9 @@ ImportOptions parse(const std::vector<std::string>& words) {
       ATTUNE_CHECK(i + 1 < words.size(), ConfigError, "{} needs a value; see --help", name);
       return words[++i];
     };
+    const auto flag = [&] {
+      ATTUNE_CHECK(!attached, ConfigError, "{} takes no value; see --help", name);
+    };
     if (name == "-o" || name == "--out") {
       options.output = value();
     } else if (name == "--labels") {
@@ -85,7 +100,14 @@ ImportOptions parse(const std::vector<std::string>& words) {
     } else if (name == "--window") {
       options.window = parse_window(value());
     } else if (name == "--skip-unlabelled") {
+      flag();
       options.skip_unlabelled = true;
+    } else if (name == "-q" || name == "--quiet") {
+      flag();
+      command.quiet = true;
+    } else if (name == "--json") {
+      flag();
+      command.json = true;
     } else if (name == "--kind") {
       const std::string kind = value();
       ATTUNE_CHECK(kind == "images", ConfigError, "--kind {}: only images can be imported", kind);
@@ -100,9 +122,9 @@ ImportOptions parse(const std::vector<std::string>& words) {
   ATTUNE_CHECK(!options.source.empty(), ConfigError,
                "SOURCE is missing, a folder of images; see --help");
   ATTUNE_CHECK(!options.output.empty(), ConfigError, "-o FILE.h5 is missing; see --help");
-  ATTUNE_CHECK(!options.labels.empty(), ConfigError,
-               "--labels CSV is missing: a row an image, with columns file, label and group");
-  return options;
+  ATTUNE_CHECK(!options.labels.empty() || !options.skip_unlabelled, ConfigError,
+               "--skip-unlabelled needs --labels CSV: without it folders name the classes");
+  return command;
 }
 
 int run(const std::vector<std::string>& words) {
@@ -112,7 +134,13 @@ int run(const std::vector<std::string>& words) {
       return 0;
     }
   try {
-    import_images(parse(words), std::cout);
+    const CommandLine command = parse(words);
+    const ImportReport report = import_images(command.import);
+    if (command.json) {
+      std::cout << report_json(report).dump() << "\n";
+    } else if (!command.quiet) {
+      std::cout << report_text(report);
+    }
     return 0;
   } catch (const Error& error) {
     std::cerr << "error: " << error.what() << "\n";

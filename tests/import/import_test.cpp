@@ -2,18 +2,18 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <itkJPEGImageIO.h>
-#include <itkNiftiImageIO.h>
-#include <itkPNGImageIO.h>
-#include <unistd.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
 
-#include <cmath>
-#include <filesystem>
+#include <algorithm>
 #include <fstream>
-#include <sstream>
+#include <set>
 
 #include "base/error.h"
 #include "datasets/dataset_file.h"
+#include "import/source.h"
+#include "tests/import/image_files.h"
+#include "tests/import/test_folder.h"
 
 namespace attune {
 namespace {
@@ -22,100 +22,53 @@ namespace fs = std::filesystem;
 using testing::AllOf;
 using testing::Each;
 using testing::ElementsAre;
-using testing::FloatNear;
+using testing::FloatEq;
 using testing::HasSubstr;
+using testing::IsEmpty;
 using testing::Not;
+using testing::SizeIs;
 
-using Bytes = std::vector<std::uint8_t>;
-
-// Pixels of `components` values each, row-major, through ITK's own writer.
-template <class IO, class T>
-void write_image(const std::string& path, unsigned height, unsigned width, unsigned components,
-                 const std::vector<T>& pixels) {
-  auto io = IO::New();
-  io->SetFileName(path);
-  io->SetNumberOfDimensions(2);
-  io->SetDimensions(0, width);
-  io->SetDimensions(1, height);
-  io->SetComponentType(itk::ImageIOBase::MapPixelType<T>::CType);
-  io->SetNumberOfComponents(components);
-  itk::ImageIORegion region(2);
-  region.SetSize(0, width);
-  region.SetSize(1, height);
-  io->SetIORegion(region);
-  io->Write(pixels.data());
-}
-
-// A CT slice in explicit little-endian DICOM, as short as it can be.
-void write_dicom(const std::string& path, std::uint16_t height, std::uint16_t width,
-                 const std::vector<std::int16_t>& pixels, const std::string& photometric) {
-  const auto u16 = [](unsigned v) {
-    return std::string{static_cast<char>(v & 255U), static_cast<char>(v >> 8U)};
-  };
-  const auto u32 = [&](std::size_t v) {
-    return u16(static_cast<unsigned>(v & 0xffffU)) + u16(static_cast<unsigned>(v >> 16U));
-  };
-  const auto tag = [&](unsigned group, unsigned element, const std::string& vr, std::string value) {
-    if (value.size() % 2 != 0) value += vr == "UI" ? '\0' : ' ';
-    const bool is_long = vr == "OB" || vr == "OW";
-    return u16(group) + u16(element) + vr +
-           (is_long ? u16(0) + u32(value.size()) : u16(static_cast<unsigned>(value.size()))) +
-           value;
-  };
-  const std::string ct = "1.2.840.10008.5.1.4.1.1.2", id = "1.2.3.4";
-  const std::string meta = tag(2, 1, "OB", std::string("\0\1", 2)) + tag(2, 2, "UI", ct) +
-                           tag(2, 3, "UI", id) + tag(2, 0x10, "UI", "1.2.840.10008.1.2.1");
-  std::string values;
-  for (const std::int16_t p : pixels) values += u16(static_cast<std::uint16_t>(p));
-  std::ofstream(path, std::ios::binary)
-      << std::string(128, '\0') << "DICM" << tag(2, 0, "UL", u32(meta.size())) << meta
-      << tag(8, 0x16, "UI", ct) << tag(8, 0x18, "UI", id) << tag(8, 0x60, "CS", "CT")
-      << tag(0x10, 0x10, "PN", "Doe^Jane") << tag(0x20, 0x0d, "UI", id) << tag(0x20, 0x0e, "UI", id)
-      << tag(0x20, 0x32, "DS", "0\\0\\0") << tag(0x20, 0x37, "DS", "1\\0\\0\\0\\1\\0")
-      << tag(0x28, 2, "US", u16(1)) << tag(0x28, 4, "CS", photometric)
-      << tag(0x28, 0x10, "US", u16(height)) << tag(0x28, 0x11, "US", u16(width))
-      << tag(0x28, 0x30, "DS", "0.7\\0.9") << tag(0x28, 0x100, "US", u16(16))
-      << tag(0x28, 0x101, "US", u16(16)) << tag(0x28, 0x102, "US", u16(15))
-      << tag(0x28, 0x103, "US", u16(1)) << tag(0x28, 0x1052, "DS", "-1024")
-      << tag(0x28, 0x1053, "DS", "2") << tag(0x7fe0, 0x10, "OW", values);
-}
+using U8 = std::vector<std::uint8_t>;
+using I16 = std::vector<std::int16_t>;
 
 class ImportTest : public testing::Test {
  protected:
   ImportTest() {
-    const auto* test = testing::UnitTest::GetInstance()->current_test_info();
-    folder_ =
-        fs::temp_directory_path() / fmt::format("attune-import-{}-{}", test->name(), getpid());
-    fs::create_directories(folder_ / "src" / "sub");
-    options_.source = (folder_ / "src").string();
-    options_.output = (folder_ / "out.h5").string();
-    options_.labels = (folder_ / "labels.csv").string();
+    fs::create_directories(folder_.path() / "src" / "sub");
+    options_.source = folder_ / "src";
+    options_.output = folder_ / "out.h5";
+    options_.labels = folder_ / "labels.csv";
   }
-  ~ImportTest() override { fs::remove_all(folder_); }
 
-  std::string in_source(const std::string& name) const { return (folder_ / "src" / name).string(); }
-  void write_labels(const std::string& text) const { std::ofstream(options_.labels) << text; }
-  void gray_png(const std::string& name, std::uint8_t value = 200) const {
-    write_image<itk::PNGImageIO>(in_source(name), 3, 5, 1, Bytes(15, value));
+  void add(const std::string& name, const std::string& bytes) const {
+    fs::create_directories(fs::path(folder_ / ("src/" + name)).parent_path());
+    write_file(folder_ / ("src/" + name), bytes);
   }
-  std::string run() const {
-    std::ostringstream report;
-    import_images(options_, report);
-    return report.str();
+  void add_flat(const std::string& name, std::uint8_t value = 200) const {
+    add(name, gray_png(3, 5, U8(15, value)));
+  }
+  void add_slope(const std::string& name, std::uint8_t first) const {
+    U8 pixels(6);
+    for (std::size_t i = 0; i < 6; ++i) pixels[i] = static_cast<std::uint8_t>(first + i);
+    add(name, gray_png(2, 3, pixels));
+  }
+  ImportReport run(const std::string& labels) const {
+    write_file(options_.labels, labels);
+    return import_images(options_);
   }
   // The message of an import that must fail and leave nothing.
-  std::string failure() const {
+  std::string failure(const std::string& labels) const {
     try {
-      run();
+      run(labels);
     } catch (const DataError& error) {
-      EXPECT_FALSE(fs::exists(options_.output));
-      EXPECT_EQ(std::distance(fs::directory_iterator(folder_), {}), 2)
-          << "a temporary file is left";
+      EXPECT_EQ(std::distance(fs::directory_iterator(folder_.path()), {}), 2)
+          << "something was written";
       return error.what();
     }
     ADD_FAILURE() << "nothing was thrown";
     return "";
   }
+  ImageTable table() const { return DatasetFile(options_.output).table(); }
   std::vector<float> pixels(Index i) const {
     const DatasetFile file(options_.output);
     std::vector<float> out(static_cast<std::size_t>(file.table().n_pixels(i)));
@@ -123,215 +76,276 @@ class ImportTest : public testing::Test {
     return out;
   }
 
-  fs::path folder_;
+  TestFolder folder_;
   ImportOptions options_;
 };
 
 TEST_F(ImportTest, FormatsAreToldByContentNotByName) {
-  gray_png("a.jpg");
-  Bytes smooth(64);
-  for (std::size_t i = 0; i < 64; ++i) smooth[i] = static_cast<std::uint8_t>(100 + i);
-  write_image<itk::JPEGImageIO>(in_source("sub/b.png"), 8, 8, 1, smooth);
-  write_labels("file,label,group\na.jpg,x,p\nsub/b.png,y,q\n");
-  EXPECT_THAT(run(), AllOf(HasSubstr("2 images (1 JPEG, 1 PNG) as uint8"), HasSubstr("x ")));
+  add_flat("a.jpg");
+  add("sub/b.png", jpeg(8, 8, 1, U8(64, 100)));
+  const ImportReport report = run("file,label,group\na.jpg,x,p\nsub/b.png,y,q\n");
+  EXPECT_THAT(report_text(report), HasSubstr("2 images (1 JPEG, 1 PNG) as uint8"));
   EXPECT_THAT(pixels(0), Each(200));
-  const auto jpeg = pixels(1);
-  for (std::size_t i = 0; i < 64; ++i) EXPECT_NEAR(jpeg[i], smooth[i], 4);  // JPEG's own loss
-  const DatasetFile file(options_.output);
-  EXPECT_THAT(file.table().class_names, ElementsAre("x", "y"));
-  EXPECT_THAT(file.table().label, ElementsAre(0, 1));
-  EXPECT_NE(file.table().group[0], file.table().group[1]);
-  EXPECT_TRUE(file.table().spacing.empty());
+  EXPECT_THAT(pixels(1), Each(100));
+  EXPECT_THAT(table().class_names, ElementsAre("x", "y"));
+  EXPECT_THAT(table().label, ElementsAre(0, 1));
+  EXPECT_NE(table().group[0], table().group[1]);
+  EXPECT_THAT(table().spacing, IsEmpty());
 }
 
-// Rec. 601: .299 R + .587 G + .114 B; on black, alpha is a factor.
-TEST_F(ImportTest, ColourBecomesLumaAndAlphaLiesOnBlack) {
-  write_image<itk::PNGImageIO>(in_source("rgb.png"), 1, 3, 3, Bytes{255, 0, 0, 0, 255, 0, 9, 9, 9});
-  write_image<itk::PNGImageIO>(in_source("rgba.png"), 1, 2, 4,
-                               Bytes{200, 200, 200, 51, 200, 200, 200, 0});
-  write_labels("file,label,group\nrgb.png,0,a\nrgba.png,1,b\n");
-  run();
-  EXPECT_THAT(pixels(0), ElementsAre(76, 150, 9));
-  EXPECT_THAT(pixels(1), ElementsAre(40, 0));
+TEST_F(ImportTest, BytesAreKeptUnlessAnImageNeedsMore) {
+  add_flat("flat.png", 51);
+  run("file,label\nflat.png,1\n");
+  EXPECT_EQ(table().pixel_type, PixelType::uint8);
+  add("deep.png", png(1, 2, 16, PngColour::gray, std::string("\0\1\xff\xff", 4), 4));
+  run("file,label\nflat.png,1\ndeep.png,0\n");
+  EXPECT_EQ(table().pixel_type, PixelType::float32);
+  EXPECT_THAT(pixels(0), ElementsAre(FloatEq(1.0F / 65535), 1));
+  EXPECT_THAT(pixels(1), Each(FloatEq(0.2F)));
 }
 
-TEST_F(ImportTest, SixteenBitsKeepTheirPrecision) {
-  write_image<itk::PNGImageIO>(in_source("deep.png"), 1, 2, 1,
-                               std::vector<std::uint16_t>{1, 65535});
-  gray_png("flat.png", 51);
-  write_labels("file,label,group\ndeep.png,0,a\nflat.png,1,b\n");
-  EXPECT_THAT(run(), HasSubstr("as float32"));
-  EXPECT_THAT(pixels(0), ElementsAre(FloatNear(1.0F / 65535, 1e-9F), 1));
-  EXPECT_THAT(pixels(1), Each(FloatNear(0.2F, 1e-7F)));
+TEST_F(ImportTest, SlicesOfAVolumeShareLabelGroupAndSpacing) {
+  add("b.nii",
+      nifti({.sizes = {2, 1, 3}, .datatype = 4, .pixels = bytes_of(I16{1, 2, 3, 4, 5, 6})}));
+  add_flat("a.png");
+  ImportReport report = run("file,label,group\nb.nii,x,p\na.png,y,q\n");
+  EXPECT_THAT(report_text(report), HasSubstr("of 2 files"));
+  EXPECT_THAT(table().label, ElementsAre(1, 0, 0, 0));
+  const std::vector<std::int32_t> group = table().group;
+  EXPECT_THAT(std::set(group.begin() + 1, group.end()), SizeIs(1));
+  EXPECT_THAT(pixels(3), ElementsAre(5, 6));
+  EXPECT_EQ(table().spacing[4], 3);  // rows of the third image's
+  EXPECT_EQ(table().spacing[5], 2);
+  // Without groups a file is one, so that its slices stay together.
+  report = run("file,label\nb.nii,x\na.png,y\n");
+  EXPECT_FALSE(report.has_groups);
+  EXPECT_THAT(table().group, ElementsAre(0, 1, 1, 1));
+  EXPECT_THAT(report_text(report), HasSubstr("each file is its own"));
 }
 
-TEST_F(ImportTest, DicomGivesPhysicalValuesAndSpacingAndNoName) {
-  write_dicom(in_source("scan"), 2, 3, {0, 1, 2, 500, 600, -7}, "MONOCHROME2");
-  write_labels("file,label,group\nscan,0,Doe^Jane\n");
-  run();
-  EXPECT_THAT(pixels(0), ElementsAre(-1024, -1022, -1020, -24, 176, -1038));
-  EXPECT_THAT(DatasetFile(options_.output).table().spacing,
-              ElementsAre(FloatNear(0.7F, 1e-6F), FloatNear(0.9F, 1e-6F)));
-  std::ifstream file(options_.output, std::ios::binary);
-  const std::string bytes(std::istreambuf_iterator<char>(file), {});
-  EXPECT_THAT(bytes, Not(HasSubstr("Doe")));
-}
-
-TEST_F(ImportTest, AWindowClipsAndScales) {
-  write_dicom(in_source("scan"), 1, 3, {0, 512, 2000}, "MONOCHROME2");  // −1024, 0, 2976
-  gray_png("p.png", 255);
-  write_labels("file,label,group\np.png,0,a\nscan,1,b\n");
+TEST_F(ImportTest, AWindowClipsAndScalesAllButPngAndJpeg) {
+  add("scan", dicom({.width = 3, .pixels = bytes_of(I16{-2000, 0, 2976})}));
+  add_flat("p.png", 255);
   options_.window = {-1000, 1000};
-  run();
+  run("file,label,group\np.png,0,a\nscan,1,b\n");
   EXPECT_THAT(pixels(0), Each(1));
   EXPECT_THAT(pixels(1), ElementsAre(0, 0.5F, 1));
 }
 
-TEST_F(ImportTest, InvertedDicomIsRefusedRatherThanMixedIn) {
-  write_dicom(in_source("scan"), 1, 1, {5}, "MONOCHROME1");
-  write_labels("file,label,group\nscan,0,a\n");
-  EXPECT_THAT(failure(), AllOf(HasSubstr("scan"), HasSubstr("MONOCHROME1")));
-}
-
-TEST_F(ImportTest, DamagedFilesAreAllNamedAndNothingIsWritten) {
-  gray_png("good.png");
-  gray_png("cut.png");
-  fs::resize_file(in_source("cut.png"), fs::file_size(in_source("cut.png")) - 20);
-  std::ofstream(in_source("header.png"), std::ios::binary) << "\x89PNG\r\n\x1a\n"
-                                                           << std::string(40, '\0');
-  write_image<itk::JPEGImageIO>(in_source("cut.jpg"), 64, 64, 1, Bytes(4096, 9));
-  fs::resize_file(in_source("cut.jpg"), fs::file_size(in_source("cut.jpg")) - 8);
-  std::ofstream(in_source("text.dcm")) << "not an image";
-  write_labels(
-      "file,label,group\ngood.png,0,a\ncut.png,0,b\ncut.jpg,1,c\nheader.png,1,d\ntext.dcm,1,e\n");
-  EXPECT_THAT(failure(),
-              AllOf(HasSubstr("header.png"), HasSubstr("text.dcm"), Not(HasSubstr("good.png"))));
-  write_labels("file,label,group\ngood.png,0,a\ncut.png,0,b\ncut.jpg,1,c\n");
-  options_.skip_unlabelled = true;
-  EXPECT_THAT(failure(), AllOf(HasSubstr("cut.png"), HasSubstr("cut.jpg")));
-}
-
-// ITK fills what is missing with zeros.
-TEST_F(ImportTest, SlicesThatEndBeforeTheirLastPixelAreRefused) {
-  const std::vector<std::int16_t> values(12 * 10, 7);
-  write_dicom(in_source("whole"), 12, 10, values, "MONOCHROME2");
-  write_labels("file,label,group\nwhole,0,a\n");
-  run();
-  fs::remove(options_.output);
-  fs::resize_file(in_source("whole"), fs::file_size(in_source("whole")) - 50);
-  EXPECT_THAT(failure(), AllOf(HasSubstr("whole"), HasSubstr("before its last pixel")));
-}
-
-TEST_F(ImportTest, VolumesThatAreCutOrHoldNaNAreRefused) {
-  for (const char* name : {"v.nii", "v.nii.gz"}) {
-    const auto write = [&](float value) {
-      write_image<itk::NiftiImageIO>(in_source(name), 20, 30, 1, std::vector<float>(600, value));
-    };
-    write_labels(fmt::format("file,label,group\n{},0,a\n", name));
-    write(1.5F);
-    run();
-    EXPECT_THAT(pixels(0), Each(1.5F));
-    fs::remove(options_.output);
-    fs::resize_file(in_source(name), fs::file_size(in_source(name)) - 6);
-    EXPECT_THAT(failure(), AllOf(HasSubstr(name), HasSubstr("before its last pixel")));
-    write(std::nanf(""));
-    EXPECT_THAT(failure(), AllOf(HasSubstr(name), HasSubstr("NaN")));
-    fs::remove(in_source(name));
-  }
-}
-
-// A PNG that says 60000 × 60000 in its header, with a right checksum and no pixels.
-TEST_F(ImportTest, AnAbsurdSizeIsRefusedBeforeMemoryIsTaken) {
-  const std::string header("\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\xea\x60\0\0\xea\x60\x08\0\0\0\0", 29);
-  std::uint32_t crc = 0xffffffffU;
-  for (std::size_t i = 12; i < header.size(); ++i) {
-    crc ^= static_cast<unsigned char>(header[i]);
-    for (int bit = 0; bit < 8; ++bit) crc = crc >> 1U ^ (crc & 1U ? 0xedb88320U : 0U);
-  }
-  crc = ~crc;
-  std::ofstream file(in_source("huge.png"), std::ios::binary);
-  file << header;
-  for (unsigned shift : {24U, 16U, 8U, 0U}) file.put(static_cast<char>(crc >> shift & 255U));
-  file << std::string("\0\0\0\0IDAT\x35\xaf\x06\x1e", 12);
-  file.close();
-  write_labels("file,label,group\nhuge.png,0,a\n");
-  EXPECT_THAT(failure(), AllOf(HasSubstr("huge.png"), HasSubstr("60000 x 60000")));
+// 8 bits: least 0, largest 255; windowed to 55 … 155, then inverted.
+TEST_F(ImportTest, InvertedDicomIsTurnedSoThatMoreIsBrighter) {
+  DicomFile file{.width = 3, .pixels = "\x01\x69\xff", .photometric = "MONOCHROME1"};
+  file.bits_allocated = file.bits_stored = 8;
+  file.is_signed = 0;
+  add("scan", dicom(file));
+  run("file,label\nscan,0\n");
+  EXPECT_THAT(pixels(0), ElementsAre(254, 150, 0));
+  options_.window = {55, 155};
+  run("file,label\nscan,0\n");
+  EXPECT_THAT(pixels(0), ElementsAre(1, 0.5F, 0));
 }
 
 TEST_F(ImportTest, FilesAndRowsMustMeetUnlessSkipped) {
-  gray_png("a.png");
-  gray_png("stray.png");
-  std::ofstream(in_source("README.md")) << "not an image, not missed";
-  write_labels("file,label,group\na.png,0,a\ngone.png,1,b\n");
-  EXPECT_THAT(failure(), AllOf(HasSubstr("stray.png"), HasSubstr("gone.png"),
-                               HasSubstr("--skip-unlabelled"), Not(HasSubstr("README"))));
+  add_flat("a.png");
+  add_flat("stray.png");
+  add("README.md", "not an image, not missed");
+  add("DICOMDIR",
+      std::string(128, '\0') + "DICM" + dicom_element(2, 2, "UI", "1.2.840.10008.1.3.10"));
+  const std::string labels = "file,label,group\na.png,0,a\ngone.png,1,b\n";
+  EXPECT_THAT(failure(labels),
+              AllOf(HasSubstr("stray.png"), HasSubstr("gone.png"), HasSubstr("--skip-unlabelled"),
+                    Not(HasSubstr("README")), Not(HasSubstr("DICOMDIR"))));
   options_.skip_unlabelled = true;
-  EXPECT_THAT(run(), AllOf(HasSubstr("skipped 1 images without a row"),
-                           HasSubstr("skipped 1 rows without a file")));
-  EXPECT_EQ(DatasetFile(options_.output).table().size(), 1);
+  const ImportReport report = run(labels);
+  EXPECT_THAT(report.no_row, ElementsAre("stray.png"));
+  EXPECT_THAT(report.no_file, ElementsAre(HasSubstr("gone.png")));
+  EXPECT_THAT(report_text(report), AllOf(HasSubstr("skipped 1 images without a row"),
+                                         HasSubstr("skipped 1 rows without a file")));
+  EXPECT_EQ(table().size(), 1);
 }
 
 TEST_F(ImportTest, NumericLabelsAreOrderedAsNumbers) {
-  for (const char* name : {"a.png", "b.png", "c.png"}) gray_png(name);
-  write_labels("file,label\na.png,10\nb.png,9\nc.png,2\n");
-  EXPECT_THAT(run(), HasSubstr("each image is its own"));
-  EXPECT_THAT(DatasetFile(options_.output).table().class_names, ElementsAre("2", "9", "10"));
+  for (const char* name : {"a.png", "b.png", "c.png"}) add_flat(name);
+  run("file,label\na.png,10\nb.png,9\nc.png,2\n");
+  EXPECT_THAT(table().class_names, ElementsAre("2", "9", "10"));
 }
 
-std::vector<LabelRow> rows_of(const std::string& text, const LabelColumns& columns = {}) {
-  std::istringstream csv(text);
-  return read_labels(csv, columns, "l.csv");
+TEST_F(ImportTest, FoldersNameTheClassesWithoutACsv) {
+  add_flat("ill/deep/a.png");
+  add_flat("well/b.png", 7);
+  add("well/notes.txt", "no image");
+  options_.labels = "";
+  const ImportReport report = import_images(options_);
+  EXPECT_THAT(table().class_names, ElementsAre("ill", "well"));
+  EXPECT_THAT(table().label, ElementsAre(0, 1));
+  EXPECT_THAT(table().group, ElementsAre(0, 1));
+  EXPECT_THAT(report_text(report), HasSubstr("may be split apart"));
+  add_flat("stray.png");
+  fs::remove(options_.output);
+  EXPECT_THAT(
+      [&] { import_images(options_); },
+      testing::ThrowsMessage<DataError>(AllOf(HasSubstr("stray.png"), HasSubstr("--labels CSV"))));
+  EXPECT_FALSE(fs::exists(options_.output));
 }
 
-TEST(Labels, QuotesBreaksMarksAndBlankLinesAreRead) {
-  const auto rows = rows_of(
-      "\xef\xbb\xbf"
-      "file,note,label,group\r\n\"a,\"\"b\"\".png\",\"two\nlines\",x,g\r\n\r\n"
-      "./c.png,,y,g");
-  ASSERT_EQ(rows.size(), 2u);
-  EXPECT_EQ(rows[0].file, "a,\"b\".png");
-  EXPECT_EQ(rows[0].label, "x");
-  EXPECT_EQ(rows[1].file, "c.png");
-  EXPECT_EQ(rows[1].line, 5u);
+TEST_F(ImportTest, FaultsOfHeadersAndOfPixelsAreToldTogether) {
+  add_flat("good.png");
+  const std::string whole = gray_png(3, 5, U8(15, 9));
+  add("pixels.png", whole.substr(0, whole.size() - 20));
+  add("header.png", whole.substr(0, 20));
+  EXPECT_THAT(failure("file,label\ngood.png,0\npixels.png,0\nheader.png,1\n"),
+              AllOf(HasSubstr("2 of 3"), HasSubstr("pixels.png"), HasSubstr("header.png"),
+                    Not(HasSubstr("good.png"))));
 }
 
-TEST(Labels, SpacesAroundFieldsAreNoPartOfThemUnlessQuoted) {
-  const auto rows = rows_of("\xef\xbb\xbf\"file\", label ,group\na.png, ill , \" g\"\n");
-  ASSERT_EQ(rows.size(), 1u);
-  EXPECT_EQ(rows[0].label, "ill");
-  EXPECT_EQ(rows[0].group, " g");
-}
-
-TEST(Labels, ColumnsMayHaveOtherNames) {
-  const auto rows =
-      rows_of("image,finding,patient\na.png,ill,7\n", {"image", "finding", "patient"});
-  EXPECT_EQ(rows.at(0).file, "a.png");
-  EXPECT_EQ(rows.at(0).group, "7");
-}
-
-TEST(Labels, FaultsNameTheLine) {
-  const auto message = [](const std::string& text,
-                          const LabelColumns& columns = {}) -> std::string {
+TEST_F(ImportTest, AFileThatMayNotBeReadIsNamed) {
+  add_flat("secret.png");
+  fs::permissions(folder_.path(), fs::perms::all);
+  fs::permissions(folder_ / "src/secret.png", fs::perms::none);
+  write_file(options_.labels, "file,label\nsecret.png,0\n");
+  // In a process that is not root.
+  const pid_t child = fork();
+  if (child == 0) {
+    const bool is_nobody = geteuid() != 0 || setuid(65534) == 0;
     try {
-      rows_of(text, columns);
+      import_images(options_);
     } catch (const DataError& error) {
-      return error.what();
+      const std::string text = error.what();
+      const bool told = text.find("secret.png cannot be opened: Permission") != text.npos;
+      _exit(is_nobody && told ? 0 : 1);
     }
-    return "none";
+    _exit(2);
+  }
+  int status = -1;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
+}
+
+TEST_F(ImportTest, EqualPixelsOfTwoGroupsOrLabelsAreListed) {
+  add_slope("a.png", 10);
+  add_slope("b.png", 10);
+  add_slope("c.png", 10);
+  add_slope("d.png", 90);
+  add_slope("e.png", 90);
+  add_slope("same1.png", 60);
+  add_slope("same2.png", 60);
+  add_flat("flat1.png");
+  add_flat("flat2.png");
+  const ImportReport report =
+      run("file,label,group\na.png,x,p\nb.png,x,q\nc.png,x,p\nd.png,x,r\ne.png,y,r\nsame1.png,x,s\n"
+          "same2.png,x,s\nflat1.png,x,t\nflat2.png,y,u\n");
+  ASSERT_THAT(report.duplicates, SizeIs(2));
+  EXPECT_THAT(report.duplicates[0].images, SizeIs(3));
+  EXPECT_TRUE(report.duplicates[0].across_groups);
+  EXPECT_FALSE(report.duplicates[0].across_labels);
+  EXPECT_FALSE(report.duplicates[1].across_groups);
+  EXPECT_TRUE(report.duplicates[1].across_labels);
+  EXPECT_THAT(report_text(report),
+              AllOf(HasSubstr("warning: 2 images"),
+                    HasSubstr("a.png (label x, group p) = b.png (label x, group q) = c.png"),
+                    HasSubstr("e.png (label y, group r): different labels"),
+                    Not(HasSubstr("same1")), Not(HasSubstr("flat"))));
+  const Json json = report_json(report);
+  EXPECT_EQ(json.find("duplicates")->list()->size(), 2u);
+  // The same pixels in another shape are another picture.
+  add("b.png", gray_png(3, 2, {10, 11, 12, 13, 14, 15}));
+  options_.skip_unlabelled = true;
+  EXPECT_THAT(run("file,label,group\na.png,x,p\nb.png,x,q\n").duplicates, IsEmpty());
+}
+
+TEST_F(ImportTest, TheReportCountsByLabelGroupAndSize) {
+  add_slope("a.png", 1);
+  add_slope("b.png", 20);
+  add_slope("c.png", 40);
+  add_flat("d.png");
+  const ImportReport report = run("file,label,group\na.png,x,p\nb.png,x,p\nc.png,y,p\nd.png,y,q\n");
+  const std::string text = report_text(report);
+  EXPECT_THAT(text, HasSubstr("x           2       1\n"));
+  EXPECT_THAT(text, HasSubstr("y           2       2\n"));
+  EXPECT_THAT(text, HasSubstr("images a group         1       3       3\n"));
+  EXPECT_THAT(text, HasSubstr("height                 2       2       3\n"));
+  EXPECT_THAT(text, HasSubstr("2 different sizes"));
+  const Json json = Json::parse(report_json(report).dump(), "report");
+  EXPECT_EQ(*json.find("images")->integer(), 4);
+  EXPECT_EQ(*json.find("groups")->find("count")->integer(), 2);
+  EXPECT_EQ(*json.find("groups")->find("max")->integer(), 3);
+  EXPECT_EQ(*json.find("width")->find("min")->integer(), 3);
+  EXPECT_EQ(*json.find("labels")->list()->at(1).find("name")->text(), "y");
+}
+
+// 60 images of 1 MiB within a limit that 60 MiB more would break: what is held is an image.
+TEST_F(ImportTest, MemoryIsThatOfAnImageNotOfTheFolder) {
+  const auto peak_of = [&](int n) {
+    std::string labels = "file,label\n";
+    for (int i = 0; i < n; ++i) {
+      U8 pixels(1U << 20U);
+      for (std::size_t p = 0; p < pixels.size(); ++p)
+        pixels[p] = static_cast<std::uint8_t>((p * p >> 7U) + static_cast<std::size_t>(i));
+      add(fmt::format("{}.png", i), gray_png(1024, 1024, pixels));
+      labels += fmt::format("{}.png,0\n", i);
+    }
+    write_file(options_.labels, labels);
+    const pid_t child = fork();
+    if (child == 0) {
+      rusage before{}, after{};
+      getrusage(RUSAGE_SELF, &before);
+      import_images(options_);
+      getrusage(RUSAGE_SELF, &after);
+      _exit(static_cast<int>((after.ru_maxrss - before.ru_maxrss) >> 10U));  // MiB
+    }
+    int status = 0;
+    waitpid(child, &status, 0);
+    EXPECT_TRUE(WIFEXITED(status));
+    return WEXITSTATUS(status);
   };
-  EXPECT_THAT(message(""), HasSubstr("l.csv is empty"));
-  EXPECT_THAT(message("name,label\n"), HasSubstr("no column 'file'; it has name, label"));
-  EXPECT_THAT(message("file,label\na,x\nb\n"), HasSubstr("l.csv:3: has 1 fields"));
-  EXPECT_THAT(message("file,label\na,x\n\na,y\n"),
-              HasSubstr("l.csv:4: a has a row already, in line 2"));
-  EXPECT_THAT(message("file,label\na,\n"), HasSubstr("neither may be empty"));
-  EXPECT_THAT(message("file,label\n\"a,x\n"), HasSubstr("never closed"));
-  EXPECT_THAT(message("file,label\na,x\n", {"file", "label", "patient"}), HasSubstr("'patient'"));
-  EXPECT_THAT(message("file,label,label\na,x,y\n"), HasSubstr("two columns 'label'"));
-  EXPECT_THAT(message("file,label,group\na,x,g\nb,x,\nc,x,\n"),
-              HasSubstr("l.csv:3: b has no group (nor have 1 more)"));
-  EXPECT_THAT(message("file,label\na,x\nb,\xe9t\xe9\n"), HasSubstr("l.csv:3: is no text in UTF-8"));
-  EXPECT_THAT(message(std::string("file,label\na,x\0y\n", 17)), HasSubstr("l.csv:2: is no text"));
+  const int few = peak_of(3);
+  EXPECT_LE(peak_of(60), few + 16);
+}
+
+// All that a hospital writes into a file beside the pixels.
+TEST_F(ImportTest, NothingOfAFileSurvivesButPixelsAndSpacing) {
+  const std::string who = "SECRETUS";
+  std::string wide;
+  for (const char c : who) wide += std::string{c, '\0'};
+  DicomFile scan{.width = 2, .pixels = bytes_of(I16{1, 2})};
+  scan.patient = who + "^JANE";
+  scan.before_pixels =
+      dicom_element(0x29, 0x10, "LO", who) + dicom_element(0x29, 0x1001, "UN", who) +
+      dicom_element(0x32, 0x1060, "LO", wide) + dicom_element(0x40, 0x244, "DA", "20310203");
+  add(who + "/" + who + ".dcm", dicom(scan));
+  add("volume.nii", nifti({.sizes = {2, 1}, .pixels = std::string(8, '\1'), .description = who}));
+  add("note.png",
+      png(1, 1, 8, PngColour::gray, "a", 1, png_chunk("tEXt", std::string("Author\0", 7) + who)));
+  add("photo.jpg",
+      jpeg(8, 8, 1, U8(64, 7),
+           jpeg_marker(0xe1, std::string("Exif\0\0", 6) + wide) + jpeg_marker(0xfe, who)));
+  add("meta.mha", "ObjectType = Image\nComment = " + who +
+                      "\nNDims = 2\nDimSize = 1 1\nElementType = MET_UCHAR\nElementDataFile = "
+                      "LOCAL\nx");
+  add("n.nrrd", "NRRD0004\n# " + who + "\ncontent: " + who + "\nwho:=" + who +
+                    "\ntype: uchar\ndimension: 2\nsizes: 1 1\nencoding: raw\n\nx");
+  std::string labels = "file,label,group\n";
+  for (const std::string& file :
+       {who + "/" + who + ".dcm", std::string("volume.nii"), std::string("note.png"),
+        std::string("photo.jpg"), std::string("meta.mha"), std::string("n.nrrd")})
+    labels += file + ",0," + who + "\n";
+  EXPECT_EQ(run(labels).table.size(), 6);
+
+  // The raw bytes, and those of each dataset once inflated: pixels apart, the table is all there
+  // is.
+  std::ifstream file(options_.output, std::ios::binary);
+  std::string bytes(std::istreambuf_iterator<char>(file), {});
+  const ImageTable kept = table();
+  bytes += bytes_of(kept.height) + bytes_of(kept.width) + bytes_of(kept.label) +
+           bytes_of(kept.group) + bytes_of(kept.spacing);
+  for (Index i = 0; i < kept.size(); ++i) bytes += bytes_of(pixels(i));
+  for (const std::string& name : kept.class_names) bytes += name;
+  std::transform(bytes.begin(), bytes.end(), bytes.begin(),
+                 [](char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 32) : c; });
+  for (const std::string& secret :
+       {who, wide, std::string("JANE"), std::string("20310203"), std::string("1.2.3.4"),
+        std::string("VOLUME"), std::string("PHOTO"), std::string("AUTHOR")})
+    EXPECT_EQ(bytes.find(secret), std::string::npos) << secret;
 }
 
 }  // namespace

@@ -1,0 +1,105 @@
+#include "import/source.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <set>
+
+#include "base/error.h"
+#include "import/decode.h"
+
+namespace attune {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+std::string in_folder(const std::string& folder, const std::string& file) {
+  return (fs::path(folder) / file).string();
+}
+
+void sort_by_path(std::vector<LabelRow>& rows) {
+  std::sort(rows.begin(), rows.end(),
+            [](const LabelRow& a, const LabelRow& b) { return a.file < b.file; });
+}
+
+}  // namespace
+
+std::string listed(const std::vector<std::string>& items) {
+  constexpr std::size_t kListed = 100;
+  std::string text;
+  for (std::size_t i = 0; i < std::min(items.size(), kListed); ++i) text += "\n  " + items[i];
+  if (items.size() > kListed) text += fmt::format("\n  and {} more", items.size() - kListed);
+  return text;
+}
+
+std::vector<std::string> files_below(const std::string& folder) {
+  std::vector<std::string> files;
+  for (const auto& entry : fs::recursive_directory_iterator(folder)) {
+    std::error_code loop;  // of links, or one that leads nowhere
+    if (entry.is_regular_file(loop))
+      files.push_back(entry.path().lexically_relative(folder).string());
+  }
+  std::sort(files.begin(), files.end());
+  return files;
+}
+
+Selection select_by_csv(const std::string& source, const std::string& csv,
+                        const LabelColumns& columns, bool skip) {
+  std::ifstream stream(csv, std::ios::binary);
+  ATTUNE_CHECK(stream, DataError, "{} cannot be opened: --labels names a CSV with a row an image",
+               csv);
+  const std::vector<std::string> files = files_below(source);
+  Selection selection;
+  std::set<std::string> with_row;
+  for (LabelRow& row : read_labels(stream, columns, csv)) {
+    with_row.insert(row.file);
+    if (std::binary_search(files.begin(), files.end(), row.file)) {
+      selection.has_groups = selection.has_groups || !row.group.empty();
+      selection.rows.push_back(std::move(row));
+    } else {
+      selection.no_file.push_back(fmt::format("{}:{}: {}", csv, row.line, row.file));
+    }
+  }
+  for (const std::string& file : files)
+    if (!with_row.contains(file) && is_image(in_folder(source, file)))
+      selection.no_row.push_back(file);
+  std::string text;
+  if (!skip && !selection.no_row.empty())
+    text += fmt::format("{} of the images in {} have no row in {}:{}\n", selection.no_row.size(),
+                        source, csv, listed(selection.no_row));
+  if (!skip && !selection.no_file.empty())
+    text += fmt::format("{} rows name what is no file in {}:{}\n", selection.no_file.size(), source,
+                        listed(selection.no_file));
+  ATTUNE_CHECK(text.empty(), DataError, "{}Nothing was written. --skip-unlabelled leaves them out.",
+               text);
+  ATTUNE_CHECK(!selection.rows.empty(), DataError, "{} names no image in {}: nothing was written",
+               csv, source);
+  sort_by_path(selection.rows);
+  return selection;
+}
+
+Selection select_by_folders(const std::string& source) {
+  Selection selection;
+  for (const std::string& file : files_below(source)) {
+    if (!is_image(in_folder(source, file))) continue;
+    const fs::path path(file);
+    if (path.has_parent_path()) {
+      selection.rows.push_back({file, path.begin()->string(), "", 0});
+    } else {
+      selection.no_row.push_back(file);
+    }
+  }
+  ATTUNE_CHECK(selection.no_row.empty(), DataError,
+               "{} images are in {} itself, not in a folder that names their class:{}\nNothing was "
+               "written. Move them into folders, or give their labels with --labels CSV.",
+               selection.no_row.size(), source, listed(selection.no_row));
+  ATTUNE_CHECK(!selection.rows.empty(), DataError,
+               "{} holds no images in folders that name their class, and no --labels CSV says "
+               "their labels: nothing was written",
+               source);
+  sort_by_path(selection.rows);
+  return selection;
+}
+
+}  // namespace attune

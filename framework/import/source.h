@@ -1,0 +1,34 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "import/labels.h"
+
+namespace attune {
+
+// The images of a source folder that are to be imported.
+struct Selection {
+  std::vector<LabelRow> rows;                // by path
+  bool has_groups = false;                   // else each file is its own
+  std::vector<std::string> no_row, no_file;  // images without a row, rows without an image: skipped
+};
+
+// All regular files below a folder, by their path in it, sorted. Links to files are followed, links
+// to folders are not; pipes, devices and links that lead nowhere are no files.
+std::vector<std::string> files_below(const std::string& folder);
+
+// What a labels CSV names. Files that are no images need no row. DataError lists all images without
+// a row and all rows without an image, unless `skip`.
+Selection select_by_csv(const std::string& source, const std::string& csv,
+                        const LabelColumns& columns, bool skip);
+
+// What lies in sub-folders, of which the uppermost name the classes: SOURCE/<class>/…/image.
+// DataError lists the images that are in none.
+Selection select_by_folders(const std::string& source);
+
+// "\n  item" for each of them, up to a hundred.
+std::string listed(const std::vector<std::string>& items);
+
+}  // namespace attune
