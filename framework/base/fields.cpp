@@ -181,14 +181,21 @@ void FieldList::variant(std::string_view name, std::string& kind,
                                      [&kind](const std::string& k) { kind = k; }});
 }
 
-void FieldList::require(std::string_view name) {
-  for (Entry& entry : entries_) {
-    if (auto* f = std::get_if<Field>(&entry); f && f->name == name) {
-      f->required = true;
-      return;
-    }
-  }
-  throw std::logic_error(fmt::format("require(\"{}\"): no such field was declared", name));
+Field& FieldList::declared(std::string_view name, std::string_view by) {
+  for (Entry& entry : entries_)
+    if (auto* f = std::get_if<Field>(&entry); f && f->name == name) return *f;
+  throw std::logic_error(fmt::format("{}(\"{}\"): no such field was declared", by, name));
+}
+
+void FieldList::require(std::string_view name) { declared(name, "require").required = true; }
+void FieldList::nullable(std::string_view name) { declared(name, "nullable").nullable = true; }
+void FieldList::forget(std::string_view name) {
+  std::erase_if(entries_, [name](const Entry& entry) {
+    return std::visit([name](const auto& e) { return e.name == name; }, entry);
+  });
+}
+void FieldList::role(std::string_view name, std::function<Role()> role) {
+  declared(name, "role").role_now = std::move(role);
 }
 
 void FieldList::commit() const {
@@ -207,7 +214,8 @@ std::vector<ConfigLeaf> leaves(const FieldList& fields, const std::string& prefi
   };
   for (const FieldList::Entry& entry : fields.entries()) {
     if (const auto* f = std::get_if<Field>(&entry))
-      out.push_back({prefix + f->name, f->get(), f->role, f->type == FieldType::path});
+      out.push_back({prefix + f->name, f->get(), f->role_now ? f->role_now() : f->role,
+                     f->type == FieldType::path});
     if (const auto* g = std::get_if<FieldGroup>(&entry)) {
       if (g->present()) {
         append(leaves(*g->fields, prefix + g->name + "."));

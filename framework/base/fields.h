@@ -52,7 +52,8 @@ struct Field {
   std::string form;  // type custom: how it may be written, such as "[0, 1], 0-9 or n=10"
   std::function<FieldValue()> get;
   std::function<std::string(const FieldValue&)> set;
-  std::function<std::string(const Literal&)> set_literal;  // type custom
+  std::function<std::string(const Literal&)> set_literal;  // type custom; null has no items
+  std::function<Role()> role_now;                          // where another field decides the role
 };
 
 // A nested map. An optional group is switched on by standing in the file, off by `null`.
@@ -179,6 +180,12 @@ class FieldList {
   void variant(std::string_view name, std::string& kind,
                std::vector<FieldVariant::Alternative> alternatives, std::string_view doc);
 
+  // A custom field that null is a value of: `from` then gets a literal without items.
+  void nullable(std::string_view name);
+  // The role of a field whose meaning another field decides, asked when leaves are listed.
+  void role(std::string_view name, std::function<Role()> role);
+  // Takes an entry out again: for who reuses a struct of which one part cannot reach him.
+  void forget(std::string_view name);
   // The field must be set by the config: its initialiser is no default.
   void require(std::string_view name);
 
@@ -194,6 +201,7 @@ class FieldList {
   void commit() const;
 
  private:
+  Field& declared(std::string_view name, std::string_view by);
   void add(Field field) { entries_.emplace_back(std::move(field)); }
   void add_group(FieldGroup group) { entries_.emplace_back(std::move(group)); }
   void add_choice(std::string_view name, std::vector<std::string> names,

@@ -243,6 +243,7 @@ std::string set_value(const Field& field, const Node& node) {
   const bool takes_list = field.type == FieldType::integers || field.type == FieldType::reals ||
                           field.type == FieldType::texts;
   if (node.kind == Node::Kind::null) {
+    if (field.nullable && field.type == FieldType::custom) return field.set_literal({});
     if (field.nullable) return field.set(std::monostate());
     return node.text.empty() ? "has no value" : "may not be null";
   }

@@ -214,5 +214,30 @@ TEST(FieldText, ListsAreFlowLists) {
   EXPECT_EQ(to_text(FieldValue{}), "null");
 }
 
+// `share` is a result where it is used, and may grow where it is not.
+struct Twofold {
+  bool shared = true;
+  std::optional<Index> share = 3;
+  void fields(FieldList& f) {
+    f.boolean("shared", shared, Role::result, "whether share counts");
+    f.custom(
+        "share", "a number", [](const Literal&) { return std::string(); },
+        [this]() -> FieldValue { return share ? FieldValue(*share) : FieldValue(); }, Role::study,
+        "how much");
+    f.nullable("share");
+    f.role("share", [this] { return shared ? Role::result : Role::study; });
+  }
+};
+
+TEST(Fields, ARoleMayDependOnAnotherField) {
+  Twofold options;
+  FieldList list;
+  options.fields(list);
+  EXPECT_EQ(leaves(list)[1].role, Role::result);
+  options.shared = false;
+  EXPECT_EQ(leaves(list)[1].role, Role::study);
+  EXPECT_THROW(list.nullable("shore"), std::logic_error);
+}
+
 }  // namespace
 }  // namespace attune
