@@ -7,6 +7,7 @@
 #include "base/gray_law.h"
 #include "base/shape.h"
 #include "datasets/augment.h"
+#include "tensor/view.h"
 
 namespace attune {
 
@@ -21,6 +22,10 @@ struct Example {
   Index label = 0;           // 0 … n_classes − 1
   Index rows = 0, cols = 0;  // grid of patches
   Index n_tokens() const { return rows * cols; }
+};
+
+struct ImageSize {
+  Index height = 0, width = 0;  // pixels
 };
 
 // Labelled images as sequences of square patches, in three splits. A dataset is fixed once it is
@@ -44,6 +49,10 @@ class Dataset {
 
   // What training does to the images of the training split at random.
   virtual AugmentOptions augment() const { return {}; }
+  // The image before any resizing: its size, and its gray values as they are stored, out [height,
+  // width]. What a baseline sees.
+  virtual ImageSize image_size(Split split, Index i) const = 0;
+  virtual void read_image(Split split, Index i, View<float> out) const = 0;
 
   // SHA-256 of the content; of a synthetic dataset, of the options that make it. 64 hex digits.
   virtual std::string sha256() const = 0;

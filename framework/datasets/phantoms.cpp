@@ -107,6 +107,14 @@ class Phantoms final : public Dataset {
     return part(split).examples[static_cast<std::size_t>(i)];
   }
 
+  ImageSize image_size(Split split, Index i) const override {
+    const Phantom p = painter_.draw(split, i);
+    return {p.height, p.width};
+  }
+  void read_image(Split split, Index i, View<float> out) const override {
+    painter_.paint(split, i, out);
+  }
+
   void write_patches(Split split, Index i, float* out) const override {
     part(split).cache.copy(i, out, [&](float* to) {
       const Phantom p = painter_.draw(split, i);

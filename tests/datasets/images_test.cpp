@@ -75,6 +75,22 @@ TEST_F(ImagesTest, PatchesAreTheFilesPixelsWhereNothingIsResized) {
     EXPECT_NEAR(patches[p], (pixels[p] / 255 - 0.5F) / 0.25F, 1e-6F);
 }
 
+TEST_F(ImagesTest, AnImageBeforeResizingIsWhatTheFileHolds) {
+  write(PixelType::float32);
+  const auto data = options_.open({.patch = 16, .seed = 0});
+  const DatasetFile file(*options_.file);
+  for (const Split split : kSplits) {
+    const Index i = data->n_examples(split) - 1, id = data->example(split, i).id;
+    const ImageSize size = data->image_size(split, i);
+    EXPECT_EQ(size.height, file.table().height[static_cast<std::size_t>(id)]);
+    EXPECT_EQ(size.width, file.table().width[static_cast<std::size_t>(id)]);
+    std::vector<float> stored(static_cast<std::size_t>(size.height * size.width)), read = stored;
+    file.read_pixels(id, stored.data());
+    data->read_image(split, i, View<float>(read.data(), {size.height, size.width}));
+    EXPECT_EQ(read, stored);
+  }
+}
+
 TEST_F(ImagesTest, UnboundedGraysAreStandardisedOverTheTrainingPixels) {
   write(PixelType::float32);
   const auto data = options_.open({.patch = 1, .seed = 0});

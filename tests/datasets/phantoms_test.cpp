@@ -266,6 +266,20 @@ TEST(Phantoms, AnImageDependsOnSeedSplitAndIndexAlone) {
   EXPECT_NE(x, z);
 }
 
+TEST(Phantoms, AnImageBeforeResizingIsWhatWasPainted) {
+  const PhantomsOptions options;
+  const auto data = options.open({.patch = 16, .seed = 3});
+  const PhantomPainter painter(options, 3);
+  const ImageSize size = data->image_size(Split::val, 5);
+  const Phantom p = painter.draw(Split::val, 5);
+  EXPECT_EQ(size.height, p.height);
+  EXPECT_EQ(size.width, p.width);
+  std::vector<float> painted(static_cast<std::size_t>(p.height * p.width)), read = painted;
+  painter.paint(Split::val, 5, View<float>(painted.data(), {p.height, p.width}));
+  data->read_image(Split::val, 5, View<float>(read.data(), {p.height, p.width}));
+  EXPECT_EQ(read, painted);
+}
+
 TEST(Phantoms, IdsAreUniqueAcrossSplits) {
   PhantomsOptions options;
   options.n_train = 30;
