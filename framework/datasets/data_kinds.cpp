@@ -34,6 +34,13 @@ std::vector<FieldVariant::Alternative> DataConfig::alternatives() {
   return all;
 }
 
+std::vector<FieldVariant::Alternative> DataConfig::source_alternatives() {
+  std::vector<FieldVariant::Alternative> all = alternatives();
+  for (const FieldVariant::Alternative& each : all)
+    for (const char* name : {"resize", "augment"}) each.fields->forget(name);
+  return all;
+}
+
 const DataOptions& DataConfig::chosen() const {
   std::string names;
   for (std::size_t i = 0; i < options_.size(); ++i) {

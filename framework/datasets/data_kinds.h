@@ -14,6 +14,13 @@ namespace attune {
 struct DataContext {
   Index patch = 16;  // model.patch
   Index seed = 0;    // of the run, for synthetic data whose own seed is null
+  std::optional<Index> fold = std::nullopt;  // which fold is the test split, where data has folds
+};
+
+// Folds: how many there are, and which of them are trials, ascending. Data without folds has none.
+struct FoldPlan {
+  Index count = 0;
+  std::vector<Index> trials;
 };
 
 // What a trained model knows of its data, and must find again in any other.
@@ -26,6 +33,7 @@ struct TrainedOn {
 struct DataOptions {
   virtual ~DataOptions() = default;
   virtual void fields(FieldList& f) = 0;
+  virtual FoldPlan folds() const { return {}; }
   // DataError when the data cannot be had: what is wrong, and which command makes it.
   virtual std::unique_ptr<Dataset> open(const DataContext& context) const = 0;
   // Every example of another dataset file as the test split, for a model that was trained with
@@ -55,6 +63,10 @@ class DataConfig {
                                       const TrainedOn& trained) const {
     return chosen().open_other(path, patch, trained);
   }
+  // Without `resize` and `augment`: for who reads images as they are, and whose identity these keys
+  // must not move.
+  std::vector<FieldVariant::Alternative> source_alternatives();
+  FoldPlan folds() const { return chosen().folds(); }
 
  private:
   const DataOptions& chosen() const;

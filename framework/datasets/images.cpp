@@ -31,7 +31,7 @@ struct Reading {
 
 class Images final : public Dataset {
  public:
-  Images(std::unique_ptr<DatasetFile> file, Reading reading)
+  Images(std::shared_ptr<const DatasetFile> file, Reading reading)
       : file_(std::move(file)), reading_(std::move(reading)) {
     const GrayLaw law = reading_.gray.value_or(kBytes);
     centre_ = static_cast<float>(law.mean);
@@ -60,6 +60,14 @@ class Images final : public Dataset {
     return {id, table().group[at(id)], reading_.label[at(id)], grid.rows, grid.cols};
   }
 
+  ImageSize image_size(Split split, Index i) const override {
+    const Index id = part(split)[at(i)];
+    return {table().height[at(id)], table().width[at(id)]};
+  }
+  void read_image(Split split, Index i, View<float> out) const override {
+    file_->read_pixels(part(split)[at(i)], out.data());
+  }
+
   void write_patches(Split split, Index i, float* out) const override {
     cache_[static_cast<std::size_t>(split)].copy(i, out, [&](float* to) {
       const Index id = part(split)[at(i)];
@@ -86,7 +94,7 @@ class Images final : public Dataset {
     return reading_.gray ? *std::min_element(image.begin(), image.end()) : 0.0F;
   }
 
-  std::unique_ptr<DatasetFile> file_;
+  std::shared_ptr<const DatasetFile> file_;
   Reading reading_;
   float centre_, scale_;
   std::array<PatchCache, 3> cache_;
@@ -148,14 +156,16 @@ std::unique_ptr<Dataset> ImagesOptions::open(const DataContext& context) const {
         "{} does not exist. {} makes it", *file,
         known ? "scripts/fetch_data ct-covid" : "attune import SOURCE -o FILE.h5 --labels CSV"));
   }
-  auto opened = std::make_unique<DatasetFile>(*file);
-  const ImageTable& table = opened->table();
+  if (!opened_ || opened_path_ != *file) opened_ = std::make_shared<const DatasetFile>(*file);
+  opened_path_ = *file;
+  const ImageTable& table = opened_->table();
   Reading reading{resize, augment, context.patch, table.class_names, {}, {}, {}};
   reading.label.assign(table.label.begin(), table.label.end());
-  reading.parts = split_examples({table.label, table.group, table.split}, split, table.class_names);
+  reading.parts = split_examples({table.label, table.group, table.split}, split, table.class_names,
+                                 context.fold);
   if (table.pixel_type == PixelType::float32)
-    reading.gray = measured_gray(*opened, reading.parts[static_cast<std::size_t>(Split::train)]);
-  auto images = std::make_unique<Images>(std::move(opened), std::move(reading));
+    reading.gray = measured_gray(*opened_, reading.parts[static_cast<std::size_t>(Split::train)]);
+  auto images = std::make_unique<Images>(opened_, std::move(reading));
   images->keep_patches();
   return images;
 }

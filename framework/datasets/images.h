@@ -1,6 +1,7 @@
 #pragma once
 
 #include "datasets/data_kinds.h"
+#include "datasets/dataset_file.h"
 #include "datasets/resize.h"
 #include "datasets/split.h"
 
@@ -17,9 +18,16 @@ struct ImagesOptions : DataOptions {
   AugmentOptions augment;
 
   void fields(FieldList& f) override;
+  FoldPlan folds() const override { return {split.n_folds(), split.folds()}; }
   std::unique_ptr<Dataset> open(const DataContext& context) const override;
   std::unique_ptr<Dataset> open_other(const std::string& path, Index patch,
                                       const TrainedOn& trained) const override;
+
+ private:
+  // As it was first opened and hashed, which takes a pass over all pixels: trials of all seeds and
+  // folds read that content.
+  mutable std::shared_ptr<const DatasetFile> opened_;
+  mutable std::string opened_path_;
 };
 
 // All images of a dataset file as the test split, for a model trained elsewhere (see DataOptions).

@@ -132,7 +132,7 @@ TEST(Split, ByExampleLetsGroupsBeCut) {
 TEST(Split, GivenIsTakenAsItIs) {
   Columns c;
   c.label = {0, 1, 0, 1};
-  c.group = {1, 1, 1, 1};
+  c.group = {1, 1, 2, 3};
   c.given = {0, 0, 1, 2};
   SplitOptions options;
   options.scheme = SplitOptions::Scheme::given;
@@ -150,10 +150,11 @@ TEST(Split, GivenWithoutValidationTakesItFromTrainingGroups) {
   for (Index i : parts[1]) EXPECT_NE(c.group[static_cast<std::size_t>(i)] % 3, 0);
 }
 
-void expect_error(const Columns& c, const SplitOptions& options, const char* text) {
+void expect_error(const Columns& c, const SplitOptions& options, const std::string& text,
+                  std::optional<Index> fold = std::nullopt) {
   try {
-    split_examples(c.view(), options, kTwo);
-    FAIL();
+    split_examples(c.view(), options, kTwo, fold);
+    FAIL() << text;
   } catch (const DataError& error) {
     EXPECT_THAT(error.what(), HasSubstr(text));
   }
@@ -167,7 +168,13 @@ TEST(Split, WhatCannotBeSplitSaysWhatToDo) {
   given.scheme = SplitOptions::Scheme::given;
   expect_error(c, given, "the file has no /split");
   expect_error(c, {}, "leaves the test split empty");
+  c.given = {0, 0, 1, 1};
+  expect_error(c, given, "class 'yes' has no example in the training split");
   c.given = {0, 0, 1, 2};
+  expect_error(c, given,
+               "group 2 stands in two splits of the file's /split, val and test. split.by=example "
+               "allows it");
+  given.by = SplitOptions::By::example;
   expect_error(c, given, "class 'yes' has no example in the training split");
 }
 
