@@ -23,15 +23,42 @@ double mean_loss(const Scored& s) {
   return sum / static_cast<double>(s.size());
 }
 
-std::optional<double> accuracy(const Scored& s) {
-  Index right = 0;
+// How many examples each class has, and how many of them are recognised.
+struct Recall {
+  std::vector<Index> right, all;
+};
+
+std::optional<Recall> recall(const Scored& s) {
+  Recall r;
+  r.right.resize(static_cast<std::size_t>(s.n_classes));
+  r.all = r.right;
   for (Index i = 0; i < s.size(); ++i) {
     const float* z = row(s, i);
     // Among NaN there is no largest; max_element would say the first, as if the model had chosen.
     if (std::any_of(z, z + s.n_classes, [](float x) { return std::isnan(x); })) return std::nullopt;
-    right += std::max_element(z, z + s.n_classes) - z == s.target[static_cast<std::size_t>(i)];
+    const Index target = s.target[static_cast<std::size_t>(i)];
+    ++r.all[static_cast<std::size_t>(target)];
+    r.right[static_cast<std::size_t>(target)] += std::max_element(z, z + s.n_classes) - z == target;
   }
+  return r;
+}
+
+std::optional<double> accuracy(const Scored& s) {
+  const auto r = recall(s);
+  if (!r) return std::nullopt;
+  const Index right = std::accumulate(r->right.begin(), r->right.end(), Index{0});
   return static_cast<double>(right) / static_cast<double>(s.size());
+}
+
+std::optional<double> balanced_accuracy(const Scored& s) {
+  const auto r = recall(s);
+  if (!r) return std::nullopt;
+  double sum = 0;
+  for (std::size_t c = 0; c < r->all.size(); ++c) {
+    if (r->all[c] == 0) return std::nullopt;
+    sum += static_cast<double>(r->right[c]) / static_cast<double>(r->all[c]);
+  }
+  return sum / static_cast<double>(s.n_classes);
 }
 
 std::optional<double> auc(const Scored& s) {
@@ -62,12 +89,35 @@ std::optional<double> auc(const Scored& s) {
   return (rank_sum - 0.5 * positives * (positives + 1)) / (positives * negatives);
 }
 
+// The labels of a split with logits that favour no class.
+Scored undecided(const Dataset& data, Split split) {
+  Scored labels;
+  labels.n_classes = data.n_classes();
+  for (Index i = 0; i < data.n_examples(split); ++i)
+    labels.target.push_back(data.example(split, i).label);
+  labels.logits.assign(static_cast<std::size_t>(labels.size() * labels.n_classes), 0.0F);
+  return labels;
+}
+
+std::string why_absent(const std::string& name, const Scored& labels, const Dataset& data,
+                       Split split) {
+  if (labels.size() == 0) return fmt::format("the {} split is empty", name_of(split));
+  if (name == "auc" && labels.n_classes != 2)
+    return fmt::format("auc needs two classes, and this data has {}", labels.n_classes);
+  for (Index c = 0; c < labels.n_classes; ++c)
+    if (std::find(labels.target.begin(), labels.target.end(), c) == labels.target.end())
+      return fmt::format("none of the {} examples of the {} split is of class '{}'", labels.size(),
+                         name_of(split), data.class_names()[static_cast<std::size_t>(c)]);
+  return "it is no metric";
+}
+
 }  // namespace
 
 const std::vector<MetricInfo>& classification_metrics() {
   static const std::vector<MetricInfo> metrics = {
       {"loss", "nat", "mean cross-entropy", "minimize"},
       {"accuracy", "1", "share of examples whose largest logit is the target's", "maximize"},
+      {"balanced_accuracy", "1", "mean over the classes of the share recognised", "maximize"},
       {"auc", "1", "area under the ROC curve of class 1", "maximize"}};
   return metrics;
 }
@@ -76,7 +126,36 @@ std::optional<double> classification_metric(const std::string& name, const Score
   ATTUNE_CHECK(scored.size() > 0, DataError, "metric '{}' needs at least one example", name);
   if (name == "loss") return mean_loss(scored);
   if (name == "accuracy") return accuracy(scored);
+  if (name == "balanced_accuracy") return balanced_accuracy(scored);
+  ATTUNE_CHECK(name == "auc", DataError, "there is no metric '{}'", name);
   return auc(scored);
+}
+
+std::vector<MetricInfo> available_metrics(const Dataset& data, Split split) {
+  const Scored labels = undecided(data, split);
+  std::vector<MetricInfo> metrics;
+  if (labels.size() == 0) return metrics;
+  for (const MetricInfo& m : classification_metrics())
+    if (classification_metric(m.name, labels)) metrics.push_back(m);
+  return metrics;
+}
+
+void require_metrics(const std::string& key, const std::vector<std::string>& paths,
+                     const Dataset& data, std::optional<Index> fold) {
+  for (const std::string& path : paths) {
+    for (const Split split : {Split::val, Split::test}) {
+      if (!path.starts_with(fmt::format("{}/", name_of(split)))) continue;
+      const std::string name = path.substr(path.find('/') + 1);
+      const Scored labels = undecided(data, split);
+      if (labels.size() > 0 && classification_metric(name, labels)) continue;
+      throw DataError(fmt::format(
+          "{} asks for {}, which {}cannot be had: {}. {}", key, path,
+          fold ? fmt::format("in fold {} ", *fold) : "", why_absent(name, labels, data, split),
+          key == "select.by" ? "Set select.how=last, choose by another metric, or split otherwise "
+                               "(data.split)"
+                             : "Leave it out, or split otherwise (data.split)"));
+    }
+  }
 }
 
 }  // namespace attune

@@ -20,7 +20,8 @@ std::vector<std::string> metric_paths() {
   std::vector<std::string> paths;
   for (const char* split : {"train", "val", "test"})
     for (const MetricInfo& m : classification_metrics())
-      if (split != std::string("train") || m.name != "auc") paths.push_back(split + ("/" + m.name));
+      if (split != std::string("train") || m.name == "loss" || m.name == "accuracy")
+        paths.push_back(split + ("/" + m.name));
   return paths;
 }
 

@@ -27,20 +27,6 @@ void copy_bytes(const std::string& bytes, View<float> x) {
   std::memcpy(x.data(), bytes.data(), bytes.size());
 }
 
-// Metrics that a split can have: auc needs two classes, both of them there.
-std::vector<MetricInfo> available(const Dataset& data, Split split) {
-  Scored labels;
-  labels.n_classes = data.n_classes();
-  for (Index i = 0; i < data.n_examples(split); ++i)
-    labels.target.push_back(data.example(split, i).label);
-  labels.logits.assign(static_cast<std::size_t>(labels.size() * labels.n_classes), 0.0F);
-  std::vector<MetricInfo> metrics;
-  if (labels.size() == 0) return metrics;
-  for (const MetricInfo& m : classification_metrics())
-    if (classification_metric(m.name, labels)) metrics.push_back(m);
-  return metrics;
-}
-
 }  // namespace
 
 Trainer::Trainer(const TrainerOptions& options, const Dataset& data, Index seed, Recorder& recorder)
@@ -61,13 +47,6 @@ void Trainer::check(const TrainerOptions& options, const Dataset& data) {
   if (const auto& from = options.train.init_from)
     load_weights(read_weights(*from), *from,
                  Learner<float>(options.learner(), data.n_classes(), 0));
-  if (options.select.how == SelectOptions::How::last) return;
-  for (const MetricInfo& m : available(data, Split::val))
-    if (m.name == options.select.metric()) return;
-  throw DataError(
-      fmt::format("select.by={} cannot be had from the {} validation examples of this split; set "
-                  "select.how=last, or give the split other validation data",
-                  options.select.by, data.n_examples(Split::val)));
 }
 
 void Trainer::declare() {
@@ -80,8 +59,8 @@ void Trainer::declare() {
   if (!options_.train.batch_size)
     train_metrics_.push_back(
         {"token_efficiency", "1", "share of train.batch_tokens that the step's batch fills", ""});
-  val_metrics_ = available(data_, Split::val);
-  test_metrics_ = available(data_, Split::test);
+  val_metrics_ = available_metrics(data_, Split::val);
+  test_metrics_ = available_metrics(data_, Split::test);
   recorder_.declare("train", train_metrics_);
   recorder_.declare("val", val_metrics_);
   recorder_.declare("test", test_metrics_);

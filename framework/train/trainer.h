@@ -37,8 +37,8 @@ class Trainer {
  public:
   Trainer(const TrainerOptions& options, const Dataset& data, Index seed, Recorder& recorder);
 
-  // DataError when the data cannot serve these options: an image longer than a batch, nothing to
-  // choose a step by, or weights to start from that are not this model's.
+  // DataError when the data cannot serve these options: an image longer than a batch, or
+  // weights to start from that are not this model's.
   static void check(const TrainerOptions& options, const Dataset& data);
 
   // Trains from where the recorder's checkpoint left off, then tests the chosen step. Throws

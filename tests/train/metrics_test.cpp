@@ -48,11 +48,27 @@ TEST(Auc, DoesNotExistForOneClassOrThree) {
   EXPECT_FALSE(classification_metric("auc", three));
 }
 
+// Everything called 0: nine of ten right, and no better than a coin.
+TEST(BalancedAccuracy, IsTheMeanOfTheClassesRecalls) {
+  const std::vector<float> none(10, -1.0F);
+  const std::vector<Index> mostly_zero = {0, 0, 0, 0, 0, 0, 0, 0, 0, 1};
+  EXPECT_DOUBLE_EQ(*classification_metric("accuracy", binary(none, mostly_zero)), 0.9);
+  EXPECT_DOUBLE_EQ(*classification_metric("balanced_accuracy", binary(none, mostly_zero)), 0.5);
+  EXPECT_DOUBLE_EQ(
+      *classification_metric("balanced_accuracy", binary({1, -1, -1, 1}, {1, 1, 0, 1})),
+      (1 + 2.0 / 3) / 2);
+}
+
+TEST(BalancedAccuracy, DoesNotExistWhereAClassIsMissing) {
+  EXPECT_FALSE(classification_metric("balanced_accuracy", binary({1, 2}, {1, 1})));
+}
+
 // max_element of NaN is the first class: an accuracy of .5 that nobody reached.
 TEST(Metrics, OfNanLogitsAreNoNumbers) {
   const float nan = std::nanf("");
   const Scored s = binary({1, nan, 3}, {0, 0, 1});
   EXPECT_FALSE(classification_metric("accuracy", s));
+  EXPECT_FALSE(classification_metric("balanced_accuracy", s));
   EXPECT_FALSE(classification_metric("auc", s));
   EXPECT_TRUE(std::isnan(*classification_metric("loss", s)));
 }
