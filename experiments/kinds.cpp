@@ -1,11 +1,12 @@
 #include "experiments/kinds.h"
 
+#include "experiments/baseline.h"
 #include "experiments/train.h"
 
 namespace attune {
 
 const std::vector<Kind>& all_kinds() {
-  static const std::vector<Kind> kinds = {train_kind};
+  static const std::vector<Kind> kinds = {train_kind, baseline_kind};
   return kinds;
 }
 

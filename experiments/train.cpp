@@ -17,19 +17,22 @@ void TrainKind::fields(FieldList& f) {
   f.group("results", trainer_.results, "what else the run file keeps");
 }
 
-std::unique_ptr<Dataset> TrainKind::open(Index seed) const {
-  return data_.open({trainer_.model.patch, seed});
+std::unique_ptr<Dataset> TrainKind::open(Index seed, std::optional<Index> fold) const {
+  return data_.open({trainer_.model.patch, seed, fold});
 }
 
-std::string TrainKind::data_sha256(Index seed) const {
-  const std::unique_ptr<Dataset> data = open(seed);
+std::string TrainKind::data_sha256(Index seed, std::optional<Index> fold) const {
+  const std::unique_ptr<Dataset> data = open(seed, fold);
   Trainer::check(trainer_, *data);
+  if (trainer_.select.how != SelectOptions::How::last)
+    require_metrics("select.by", {trainer_.select.by}, *data, fold);
+  require_metrics("metrics", metrics_.shown, *data, fold);
   return data->sha256();
 }
 
 void TrainKind::run(const Trial& trial, const KindOptions& options, RunContext& context) {
   const auto& self = static_cast<const TrainKind&>(options);
-  const std::unique_ptr<Dataset> data = self.open(trial.seed);
+  const std::unique_ptr<Dataset> data = self.open(trial.seed, trial.fold);
   context.threads.run([&] {
     Trainer trainer(self.trainer_, *data, trial.seed, context.recorder);
     trainer.run();

@@ -10,13 +10,14 @@ namespace attune {
 class TrainKind : public KindOptions {
  public:
   void fields(FieldList& f) override;
-  std::string data_sha256(Index seed) const override;
+  std::string data_sha256(Index seed, std::optional<Index> fold) const override;
+  FoldPlan folds() const override { return data_.folds(); }
   std::vector<std::string> shown_metrics() const override { return metrics_.shown; }
 
   static void run(const Trial& trial, const KindOptions& options, RunContext& context);
 
  private:
-  std::unique_ptr<Dataset> open(Index seed) const;
+  std::unique_ptr<Dataset> open(Index seed, std::optional<Index> fold) const;
 
   DataConfig data_;
   std::string model_kind_ = "vit";

@@ -12,14 +12,14 @@ namespace attune {
 namespace {
 
 // The text of a leaf, or nothing when it is null or absent.
-std::string text_of(const Study& study, std::string_view key) {
-  const BoundLeaf* bound = study.binding.find(key);
+std::string text_of(const Row& row, std::string_view key) {
+  const BoundLeaf* bound = row.binding.find(key);
   const auto* text = bound ? std::get_if<std::string>(&bound->leaf.value) : nullptr;
   return text ? *text : std::string();
 }
 
-RunMetadata metadata_of(const Study& study, const LaunchOptions& options,
-                        const TrialRecorder& recorder, const std::string& started) {
+RunMetadata metadata_of(const Row& row, const LaunchOptions& options, const TrialRecorder& recorder,
+                        const std::string& started) {
   RunMetadata m;
   m.started = started;
   m.finished = utc_now();
@@ -29,9 +29,9 @@ RunMetadata metadata_of(const Study& study, const LaunchOptions& options,
   m.threads = options.threads;
   m.argv = options.argv;
   m.folder = std::filesystem::current_path().string();
-  m.data_file = text_of(study, "data.file");
-  m.init_from = text_of(study, "train.init_from");
-  for (const BoundLeaf& bound : study.binding.leaves)
+  m.data_file = text_of(row, "data.file");
+  m.init_from = text_of(row, "train.init_from");
+  for (const BoundLeaf& bound : row.binding.leaves)
     m.origins.emplace_back(bound.leaf.key, origin_text(bound));
   for (const Measured& figure : recorder.measured())
     m.measured.push_back({figure.name, figure.value, figure.units});
@@ -39,7 +39,7 @@ RunMetadata metadata_of(const Study& study, const LaunchOptions& options,
 }
 
 // Runs one trial in its folder; tells the sink how it ended.
-void run_one(const Study& study, const Trial& trial, RunningTrial& running,
+void run_one(const Row& row, const Trial& trial, RunningTrial& running,
              const LaunchOptions& options, kernels::Threads& threads, Index place, Index n_trials,
              LaunchResult& result) {
   const auto sink = [&options, place](Event event) {
@@ -52,7 +52,7 @@ void run_one(const Study& study, const Trial& trial, RunningTrial& running,
     if (options.sink) options.sink(event);
   };
   const std::string started = utc_now();
-  const BoundLeaf* steps = study.binding.find("train.steps");
+  const BoundLeaf* steps = row.binding.find("train.steps");
   const Index n_steps = steps ? std::get<Index>(steps->leaf.value) : 0;
   TrialRecorder recorder(running.folder(), trial.identity(), std::string(build_facts().build_id),
                          n_steps, sink, options.stop);
@@ -60,9 +60,9 @@ void run_one(const Study& study, const Trial& trial, RunningTrial& running,
   TrialEnded ended{.trial = place, .final = {}, .why = {}};
   try {
     RunContext context{recorder, threads};
-    study.options->kind().run(trial, study.options->options(), context);
+    row.kind().run(trial, row.kind_options(), context);
     const RunContent& content = recorder.content();
-    running.finish(trial, content, metadata_of(study, options, recorder, started));
+    running.finish(trial, content, metadata_of(row, options, recorder, started));
     result.finished += 1;
     if (content.status == "diverged") {
       result.diverged += 1;
@@ -70,7 +70,7 @@ void run_one(const Study& study, const Trial& trial, RunningTrial& running,
       ended.why = content.final.empty() ? "" : content.final.front().how;
     }
     ended.step = content.steps;
-    for (const std::string& path : study.options->options().shown_metrics())
+    for (const std::string& path : row.kind_options().shown_metrics())
       for (const FinalMetric& m : content.final)
         if (m.split + "/" + m.name == path) ended.final.emplace_back(path, m.value);
   } catch (const InterruptedError& stop) {
@@ -112,7 +112,7 @@ LaunchResult InProcessLauncher::run(const Study& study, const std::vector<Trial>
         auto running = folder.start(trial);
         if (!running) continue;  // another process has finished it
         trained = true;
-        run_one(study, trial, *running, options, threads, i + 1, n, result);
+        run_one(study.row_of(trial), trial, *running, options, threads, i + 1, n, result);
       } catch (const BusyError&) {
         held.push_back(i);
       } catch (const std::bad_alloc&) {

@@ -6,42 +6,9 @@
 #include "base/error.h"
 #include "base/files.h"
 #include "base/hash.h"
-#include "base/quantity.h"
 #include "base/text.h"
 
 namespace attune {
-
-StudyOptions::StudyOptions(const Kind& kind) : kind_(&kind), options_(kind.options()) {}
-
-void StudyOptions::fields(FieldList& f) {
-  f.text("name", name, Role::study, "the study's name, and its folder's");
-  f.require("name");
-  f.text("doc", doc, Role::study, "what it asks");
-  const std::string kind_name = kind_->name;
-  f.custom(
-      "kind", "one of `attune list kinds`",
-      [kind_name](const Literal& l) -> std::string {
-        return !l.is_list && l.items.size() == 1 && l.items[0] == kind_name ? "" : "is no kind";
-      },
-      [kind_name]() -> FieldValue { return kind_name; }, Role::result, "what a trial does");
-  options_->fields(f);
-  f.custom(
-      "seeds", kSeedsForm, [this](const Literal& l) { return parse_seeds(l, seeds); },
-      [this]() -> FieldValue { return seeds; }, Role::study,
-      "replicates of every row, a trial each");
-  f.rule([this]() -> std::optional<Complaint> {
-    constexpr std::size_t kLongest = 200;  // bytes; file systems allow 255
-    const bool printable = std::none_of(name.begin(), name.end(),
-                                        [](char c) { return (c >= 0 && c < ' ') || c == '\x7f'; });
-    const bool plain = name.find('/') == std::string::npos && !name.starts_with('.');
-    if (plain && printable && !name.empty() && name.size() <= kLongest) return std::nullopt;
-    return Complaint{
-        "name",
-        fmt::format("name={:.60} cannot be a folder's name", to_text(FieldValue(name))),
-        fmt::format("1 to {} bytes, no control characters, no '/', no '.' in front", kLongest),
-        {}};
-  });
-}
 
 namespace {
 
@@ -92,34 +59,64 @@ Study load_study(const LoadOptions& load, std::span<const Kind> kinds) {
     diagnostics.raise();
   }
   Study study;
-  study.options = std::make_unique<StudyOptions>(*kind);
-  study.fields = std::make_unique<FieldList>();
-  study.options->fields(*study.fields);
-  study.binding = bind(document, *study.fields, diagnostics);
+  study.rows.push_back(bind_row(kReferenceRow, document, *kind, diagnostics));
+  diagnostics.raise();
+  for (Row& row : baseline_rows(study.reference(), kinds, diagnostics))
+    study.rows.push_back(std::move(row));
   diagnostics.raise();
   study.notes = diagnostics.notes();
   return study;
 }
 
-std::vector<Trial> plan_trials(const Study& study) {
-  const StudyOptions& options = *study.options;
+const Row* Study::find(std::string_view name) const {
+  const auto found =
+      std::find_if(rows.begin(), rows.end(), [name](const Row& row) { return row.name == name; });
+  return found == rows.end() ? nullptr : &*found;
+}
+
+const Row& Study::row_of(const Trial& trial) const {
+  const Row* row = find(trial.row);
+  ATTUNE_CHECK(row, DataError, "{} has no row '{}'", name(), trial.row);
+  return *row;
+}
+
+namespace {
+
+// What all trials of a row have in common.
+Trial prototype(const Study& study, const Row& row) {
   Trial trial;
-  trial.study = options.name;
-  trial.kind = options.kind().name;
-  for (const BoundLeaf& bound : study.binding.leaves) {
-    trial.config.push_back(bound.leaf);
-    const auto* path = std::get_if<std::string>(&bound.leaf.value);
-    if (bound.leaf.key != "train.init_from" || !path) continue;
+  trial.study = study.name();
+  trial.row = row.name;
+  trial.kind = row.kind().name;
+  trial.config = row.config();
+  for (const ConfigLeaf& leaf : trial.config) {
+    const auto* path = std::get_if<std::string>(&leaf.value);
+    if (leaf.key != "train.init_from" || !path) continue;
     ATTUNE_CHECK(std::filesystem::is_regular_file(*path), DataError,
                  "train.init_from={}: there is no such file", *path);
     trial.init_sha256 = sha256(read_file(*path));
   }
   trial.config_yaml = dump(trial.recorded_config());
+  return trial;
+}
+
+}  // namespace
+
+std::vector<Trial> plan_trials(const Study& study) {
   std::vector<Trial> trials;
-  for (const Index seed : options.seeds) {
-    trial.seed = seed;
-    trial.data_sha256 = options.options().data_sha256(seed);
-    trials.push_back(trial);
+  for (const Row& row : study.rows) {
+    Trial trial = prototype(study, row);
+    std::vector<std::optional<Index>> folds = {std::nullopt};
+    if (const FoldPlan plan = row.kind_options().folds(); !plan.trials.empty())
+      folds.assign(plan.trials.begin(), plan.trials.end());
+    for (const Index seed : study.reference().options->seeds) {
+      for (const std::optional<Index> fold : folds) {
+        trial.seed = seed;
+        trial.fold = fold;
+        trial.data_sha256 = row.kind_options().data_sha256(seed, fold);
+        trials.push_back(trial);
+      }
+    }
   }
   return trials;
 }

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "base/fields.h"
+#include "datasets/data_kinds.h"
 #include "kernels/parallel.h"
 #include "storage/trial.h"
 #include "train/recorder.h"
@@ -16,9 +17,11 @@ class KindOptions {
  public:
   virtual ~KindOptions() = default;
   virtual void fields(FieldList& f) = 0;
-  // SHA-256 of the data a trial of this seed would read, empty where there is none. DataError when
-  // the data cannot be had.
-  virtual std::string data_sha256(Index seed) const = 0;
+  // SHA-256 of the data that a trial of this seed and fold would read, empty where there is none.
+  // DataError when the data cannot be had, or cannot serve these options.
+  virtual std::string data_sha256(Index seed, std::optional<Index> fold) const = 0;
+  // Every row is trained on each of its trials' folds; without folds, once.
+  virtual FoldPlan folds() const { return {}; }
   // Columns of the tables: "test/accuracy".
   virtual std::vector<std::string> shown_metrics() const = 0;
 };

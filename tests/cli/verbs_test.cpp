@@ -35,7 +35,7 @@ struct Fit : KindOptions {
     f.path("file", file, Role::result, "what is fitted");
     f.group("optim", optim, "how it is fitted");
   }
-  std::string data_sha256(Index) const override {
+  std::string data_sha256(Index, std::optional<Index>) const override {
     ATTUNE_CHECK(!file || std::filesystem::exists(*file), DataError,
                  "{} is not there: run scripts/fetch_data", *file);
     return "";

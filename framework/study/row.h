@@ -1,0 +1,56 @@
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "config/config.h"
+#include "train/kind.h"
+
+namespace attune {
+
+// The root of a study's file: what every kind has, and the keys of the kind.
+class StudyOptions {
+ public:
+  explicit StudyOptions(const Kind& kind);
+
+  std::string name, doc;
+  std::vector<Index> seeds = {0, 1, 2};
+  std::vector<std::string> baselines;
+
+  void fields(FieldList& f);
+  const Kind& kind() const { return *kind_; }
+  const KindOptions& options() const { return *options_; }
+
+ private:
+  const Kind* kind_;
+  std::unique_ptr<KindOptions> options_;
+};
+
+inline constexpr const char* kReferenceRow = "reference";
+
+// One config of a study, checked and bound: what its trials do at every seed and fold. A sweep or
+// an ablation makes each of its rows by binding the base document with other values.
+struct Row {
+  std::string name = kReferenceRow;
+  std::unique_ptr<StudyOptions> options;
+  std::unique_ptr<FieldList> fields;  // of *options
+  Binding binding;                    // every leaf with its origin
+
+  const Kind& kind() const { return options->kind(); }
+  const KindOptions& kind_options() const { return options->options(); }
+  std::vector<ConfigLeaf> config() const;
+};
+
+// The row that a document describes; what is wrong is added to the diagnostics.
+Row bind_row(const std::string& name, const Document& document, const Kind& kind,
+             Diagnostics& diagnostics);
+
+// A row of kind `baseline` for each name under `baselines`: its config is the reference's `data`,
+// of which it has the keys that can reach a baseline, and baseline.name. So its identity moves with
+// neither model nor resizing. Names that are no baseline's, or come twice, are errors.
+std::vector<Row> baseline_rows(const Row& reference, std::span<const Kind> kinds,
+                               Diagnostics& diagnostics);
+
+}  // namespace attune
