@@ -82,31 +82,117 @@ std::string sparkline(const std::vector<double>& values, std::size_t columns) {
   return text;
 }
 
-std::string closing_table(const std::vector<RowSummary>& rows, std::size_t width) {
+namespace {
+
+const RowOutcome::Metric* find_metric(const RowOutcome& row, const std::string& path) {
+  for (const RowOutcome::Metric& m : row.metrics)
+    if (m.path == path) return &m;
+  return nullptr;
+}
+
+std::string counted_trials(Index part, Index all) {
+  return fmt::format("{} of {} trial{}", part, all, all == 1 ? "" : "s");
+}
+
+// "0.742 [0.701, 0.783]"; a dash where there is nothing to show.
+std::string metric_cell(const RowOutcome& row, const std::string& path) {
+  const RowOutcome::Metric* metric = find_metric(row, path);
+  if (!metric) return "-";
+  const EstimateText shown = estimate_text(estimate_of(*metric));
+  return shown.mean + (shown.interval.empty() ? "" : " " + shown.interval);
+}
+
+constexpr std::size_t kAnyWidth = 10'000;  // nothing is wrapped
+
+std::string means(const std::vector<RowOutcome>& rows, const std::vector<std::string>& metrics) {
   using Align = Table::Align;
-  Table table({{"row", Align::left},
-               {"n", Align::right},
-               {"metric", Align::left},
-               {"mean", Align::right},
-               {"95 % interval", Align::left}});
-  std::vector<std::string> missing;
-  for (const RowSummary& row : rows) {
-    std::string name = row.row;
-    for (const auto& [metric, values] : row.metrics) {
-      if (values.empty()) continue;
-      const MeanEstimate estimate = mean_with_t_interval(values);
-      const EstimateText shown = estimate_text(estimate);
-      table.row({name, std::to_string(estimate.n), metric, shown.mean, shown.interval});
-      name.clear();  // once a row is enough
+  const std::string partial = partial_folds_text(rows.front().folds);
+  std::vector<Table::Column> columns = {
+      {partial.empty() ? "row" : fmt::format("row ({})", partial), Align::left},
+      {"n", Align::right}};
+  for (const std::string& path : metrics) columns.push_back({path, Align::left});
+  Table table(columns);
+  for (const RowOutcome& row : rows) {
+    std::vector<std::string> cells = {row.row, std::to_string(row.seeds.size())};
+    if (row.n_missing > 0) {
+      cells.push_back(counted_trials(row.n_missing, row.n_trials) + " missing");
+    } else {
+      for (const std::string& path : metrics) cells.push_back(metric_cell(row, path));
     }
-    if (row.n_diverged) missing.push_back(fmt::format("{}: {} diverged", row.row, row.n_diverged));
-    if (row.n_missing)
-      missing.push_back(fmt::format("{}: {} not finished", row.row, row.n_missing));
+    table.row(std::move(cells));
   }
-  std::string text = table.empty() ? "" : table.text(width) + "Student-t intervals over n seeds.\n";
-  if (!missing.empty())
-    text += wrap("Not in these means: " + join(missing, "; ") + ".", width) + "\n";
+  return table.text(kAnyWidth);
+}
+
+std::string values_by_fold(const std::vector<RowOutcome>& rows,
+                           const std::vector<std::string>& metrics) {
+  using Align = Table::Align;
+  std::vector<Table::Column> columns = {
+      {"row", Align::left}, {"seed", Align::right}, {"fold", Align::right}};
+  for (const std::string& path : metrics) columns.push_back({path, Align::right});
+  Table table(columns);
+  for (const RowOutcome& row : rows)
+    for (std::size_t s = 0; s < row.seeds.size(); ++s)
+      for (std::size_t f = 0; f < row.folds.trials.size(); ++f) {
+        std::vector<std::string> cells = {row.row, std::to_string(row.seeds[s]),
+                                          std::to_string(row.folds.trials[f])};
+        for (const std::string& path : metrics) {
+          const RowOutcome::Metric* metric = find_metric(row, path);
+          cells.push_back(metric ? short_number(metric->by_fold[s][f]) : "-");
+        }
+        table.row(std::move(cells));
+      }
+  return table.empty() ? "" : table.text(kAnyWidth);
+}
+
+std::size_t widest_line(const std::string& text) {
+  std::size_t widest = 0;
+  for (const std::string_view line : split(text, '\n'))
+    widest = std::max(widest, display_width(line));
+  return widest;
+}
+
+// The table of all metrics, in as few blocks as fit the width; one has at least a metric.
+template <class Lines>
+std::string in_blocks(const std::vector<std::string>& metrics, std::size_t width,
+                      const Lines& lines) {
+  std::string text;
+  for (auto first = metrics.begin(); first != metrics.end();) {
+    auto end = first + 1;
+    while (end != metrics.end() && widest_line(lines({first, end + 1})) <= width) ++end;
+    text += (text.empty() ? "" : "\n") + lines({first, end});
+    first = end;
+  }
   return text;
+}
+
+}  // namespace
+
+std::string closing_table(const std::vector<RowOutcome>& rows,
+                          const std::vector<std::string>& metrics, std::size_t width) {
+  if (rows.empty() || metrics.empty()) return {};
+  std::string text = in_blocks(
+      metrics, width, [&](const std::vector<std::string>& some) { return means(rows, some); });
+  std::vector<std::string> diverged;
+  for (const RowOutcome& row : rows)
+    if (row.n_diverged > 0)
+      diverged.push_back(
+          fmt::format("{}: {}", row.row, counted_trials(row.n_diverged, row.n_trials)));
+  const bool folds = !rows.front().folds.trials.empty();
+  text += wrap(fmt::format("Mean and 95 % Student-t interval over n seeds{}.",
+                           folds ? "; a seed pools the test predictions of its folds" : ""),
+               width) +
+          "\n";
+  if (!diverged.empty())
+    text += wrap("Diverged, and not in these means: " + join(diverged, "; ") + ".", width) + "\n";
+  return text;
+}
+
+std::string fold_table(const std::vector<RowOutcome>& rows, const std::vector<std::string>& metrics,
+                       std::size_t width) {
+  return in_blocks(metrics, width, [&](const std::vector<std::string>& some) {
+    return values_by_fold(rows, some);
+  });
 }
 
 }  // namespace attune

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "stats/interval.h"
+#include "study/outcome.h"
 
 namespace attune {
 
@@ -44,15 +45,15 @@ EstimateText estimate_text(const MeanEstimate& estimate);
 // space. A constant series is flat at half height.
 std::string sparkline(const std::vector<double>& values, std::size_t columns);
 
-// One row of a study and what its seeds gave.
-struct RowSummary {
-  std::string row;
-  Index n_diverged = 0, n_missing = 0;
-  std::vector<std::pair<std::string, std::vector<double>>> metrics;  // a value a finished seed
-};
+// The table that closes a run: a line a row, n seeds, and of each metric the mean and its 95 %
+// interval; below the width, further metrics follow in a block of their own. A row of which trials
+// are missing says so in place of numbers; which diverged stands below. One fold alone is labelled.
+// All rows have the same folds.
+std::string closing_table(const std::vector<RowOutcome>& rows,
+                          const std::vector<std::string>& metrics, std::size_t width = 80);
 
-// The table that closes a run: row, n, metric, mean and its 95 % t interval over seeds; below it
-// how many trials diverged or are missing, because their seeds are not in the means.
-std::string closing_table(const std::vector<RowSummary>& rows, std::size_t width = 80);
+// A line a row, seed and fold.
+std::string fold_table(const std::vector<RowOutcome>& rows, const std::vector<std::string>& metrics,
+                       std::size_t width = 80);
 
 }  // namespace attune

@@ -4,6 +4,7 @@
 #include <condition_variable>
 #include <filesystem>
 #include <mutex>
+#include <set>
 #include <thread>
 
 #include "base/files.h"
@@ -13,9 +14,9 @@
 #include "cli/signals.h"
 #include "cli/table.h"
 #include "launch/in_process.h"
-#include "stats/interval.h"
 #include "storage/metadata.h"
 #include "storage/run_file.h"
+#include "study/outcome.h"
 #include "study/study_config.h"
 
 namespace attune {
@@ -56,11 +57,12 @@ class ScratchFolder {
   std::string path_;
 };
 
-// A run file as a study: the config that it holds, for its own seed. The folders of the dataset and
-// of the weights that it began with stand in the metadata beside it.
+// A run file as a study: the config that it holds, for its own seed and fold. The folders of the
+// dataset and of the weights that it began with stand in the metadata beside it.
 LoadOptions from_run_file(const std::string& path) {
   const RunFile run = read_run_file(path);
   LoadOptions load;
+  if (run.head.fold) load.overrides.push_back(fmt::format("data.split.test=[{}]", *run.head.fold));
   load.path = path;
   load.text =
       run.trial.config_yaml +
@@ -89,22 +91,29 @@ Study load(const Session& session) {
                            command.overrides.end());
   if (const auto seeds = command.seeds("seeds"))
     options.overrides.push_back("seeds=" + to_text(FieldValue(*seeds)));
-  if (command.has("fast-dev-run"))
-    for (const char* o : {"train.steps=1", "train.eval_every=1", "schedule.warmup=0"})
-      options.overrides.emplace_back(o);
-  return load_study(options, session.kinds);
+  Study study = load_study(options, session.kinds);
+  if (command.has("fast-dev-run")) {
+    for (const char* o : {"train.steps=1", "train.eval_every=1", "schedule.warmup=0"}) {
+      const std::string_view key = std::string_view(o).substr(0, std::string_view(o).find('='));
+      if (study.reference().binding.find(key)) options.overrides.emplace_back(o);
+    }
+    study = load_study(options, session.kinds);
+  }
+  // What a run file calls its row, it is called again.
+  if (operand.ends_with(".h5")) study.rows.front().name = read_run_head(operand).row;
+  return study;
 }
 
 void print_config(const Session& session, const Study& study, const std::string& what) {
   const Output& out = session.console.out;
   if (what == "origin") {
-    out.print(origins(study.binding));
+    out.print(origins(study.reference().binding));
   } else if (what == "study") {
     out.print(study.yaml());
   } else {
     std::vector<ConfigLeaf> job;
-    for (const BoundLeaf& bound : study.binding.leaves)
-      if (bound.leaf.role == Role::result) job.push_back(bound.leaf);
+    for (const ConfigLeaf& leaf : study.reference().config())
+      if (leaf.role == Role::result) job.push_back(leaf);
     out.print(dump(job));
   }
 }
@@ -126,14 +135,18 @@ void refuse_changes(const Session& session, const Study& study, const std::vecto
           before.path, error.what()));
     }
   }();
-  const auto recorded = [](const Study& s) {
+  const auto recorded = [](const Row& row) {
     Trial t;
-    for (const BoundLeaf& bound : s.binding.leaves) t.config.push_back(bound.leaf);
+    t.config = row.config();
     return t.recorded_config();
   };
+  // Rows may come; one that stays must stay what it was.
   std::string text;
-  for (const std::string& change : changed_keys(recorded(then), recorded(study)))
-    text += "  " + change + "\n";
+  std::set<std::string> told;
+  for (const Row& row : study.rows)
+    if (const Row* old = then.find(row.name))
+      for (const std::string& change : changed_keys(recorded(*old), recorded(row)))
+        if (told.insert(change).second) text += "  " + change + "\n";
   ATTUNE_CHECK(text.empty(), ChangedError,
                "{} holds a study of this name with another config:\n{}Give this one another name "
                "(name=…) or folder (-o), or go back to the values then.",
@@ -141,7 +154,7 @@ void refuse_changes(const Session& session, const Study& study, const std::vecto
   for (const std::string& stem : folder.finished()) {
     const RunHead head = read_run_head(folder.run_path(stem));
     for (const Trial& trial : trials) {
-      if (trial.seed != head.seed || trial.row != head.row) continue;
+      if (trial.seed != head.seed || trial.fold != head.fold || trial.row != head.row) continue;
       ATTUNE_CHECK(trial.data_sha256 == head.data_sha256, ChangedError,
                    "the data's content is not what {} was made with (sha256 {:.8}… now, {:.8}… "
                    "then). Finished trials stay; give the study another name, or restore the data.",
@@ -164,67 +177,76 @@ struct Outcome {
   LaunchResult launched;
 };
 
-// What the study's trials have come to: one row an experiment, a value a seed and metric.
-std::vector<RowSummary> summarise(const Study& study, const std::vector<Trial>& trials,
-                                  const StudyFolder& folder) {
-  RowSummary row;
-  row.row = trials.front().row;
-  for (const std::string& path : study.options->options().shown_metrics())
-    row.metrics.emplace_back(path, std::vector<double>());
-  for (const Trial& trial : trials) {
-    const auto path = folder.find_finished(trial);
-    if (!path) {
-      row.n_missing += 1;
-      continue;
-    }
-    const RunHead head = read_run_head(*path);
-    if (head.status == "diverged") {
-      row.n_diverged += 1;
-      continue;
-    }
-    for (auto& [metric, values] : row.metrics)
-      for (const FinalMetric& m : head.final)
-        if (m.split + "/" + m.name == metric) values.push_back(m.value);
+// What the study's trials have come to, a row each.
+std::vector<RowOutcome> outcomes_of(const Study& study, const std::vector<Trial>& trials,
+                                    const StudyFolder& folder) {
+  std::vector<RowOutcome> outcomes;
+  for (const Row& row : study.rows) {
+    std::vector<TrialFile> files;
+    for (const Trial& trial : trials)
+      if (trial.row == row.name)
+        files.push_back({trial.seed, trial.fold, folder.find_finished(trial)});
+    if (!files.empty())
+      outcomes.push_back(outcome_of_row(row.name, row.kind_options().folds(), files,
+                                        study.reference().kind_options().shown_metrics()));
   }
-  return {row};
+  return outcomes;
 }
 
-Json summary_json(const Study& study, const std::vector<RowSummary>& rows,
+Json metric_json(const RowOutcome& row, const RowOutcome::Metric& metric) {
+  const MeanEstimate estimate = estimate_of(metric);
+  Json entry;
+  entry.set("row", row.row).set("metric", metric.path).set("n", estimate.n);
+  entry.set("mean", estimate.mean);
+  if (estimate.interval)
+    entry.set("low", estimate.interval->low).set("high", estimate.interval->high);
+  entry.set("seeds", row.seeds).set("values", metric.values);
+  if (row.folds.trials.empty()) return entry;
+  Json by_fold = Json::List{};
+  for (const std::vector<double>& of_seed : metric.by_fold) by_fold.push(of_seed);
+  Json folds;
+  folds.set("count", row.folds.count).set("trials", row.folds.trials);
+  return entry.set("folds", std::move(folds)).set("by_fold", std::move(by_fold));
+}
+
+Json summary_json(const Study& study, const std::vector<RowOutcome>& rows,
                   const std::string& folder, const Outcome& outcome) {
   Json json;
-  json.set("study", study.options->name).set("folder", folder);
+  json.set("study", study.name()).set("folder", folder);
   json.set("trials", static_cast<Index>(outcome.trials.size()));
   json.set("trained", outcome.launched.finished).set("already_finished", outcome.already);
-  json.set("diverged", rows[0].n_diverged).set("missing", rows[0].n_missing);
+  Index diverged = 0, missing = 0;
   Json list = Json::List{};
-  for (const RowSummary& row : rows) {
-    for (const auto& [metric, values] : row.metrics) {
+  for (const RowOutcome& row : rows) {
+    diverged += row.n_diverged;
+    missing += row.n_missing;
+    for (const RowOutcome::Metric& metric : row.metrics) list.push(metric_json(row, metric));
+    // Nothing is computed from what is left of a row.
+    if (row.n_missing > 0) {
       Json entry;
-      entry.set("row", row.row).set("metric", metric).set("n", static_cast<Index>(values.size()));
-      if (!values.empty()) {
-        const MeanEstimate estimate = mean_with_t_interval(values);
-        entry.set("mean", estimate.mean);
-        if (estimate.interval)
-          entry.set("low", estimate.interval->low).set("high", estimate.interval->high);
-      }
-      list.push(std::move(entry));
+      list.push(entry.set("row", row.row).set("n", 0).set("missing", row.n_missing));
     }
   }
+  json.set("diverged", diverged).set("missing", missing);
   return json.set("rows", std::move(list));
 }
 
 void print_outcome(const Session& session, const Study& study, const StudyFolder& folder,
                    const Outcome& outcome) {
-  const std::vector<RowSummary> rows = summarise(study, outcome.trials, folder);
+  const std::vector<RowOutcome> rows = outcomes_of(study, outcome.trials, folder);
   const Output& out = session.console.out;
   if (session.console.json) {
     out.print(summary_json(study, rows, folder.path(), outcome).dump() + "\n");
     return;
   }
-  out.print(closing_table(rows, out.width));
+  const std::vector<std::string> metrics = study.reference().kind_options().shown_metrics();
+  out.print(closing_table(rows, metrics, out.width));
+  if (session.console.verbose)
+    if (const std::string folds = fold_table(rows, metrics, out.width); !folds.empty())
+      out.print("\n" + folds);
   if (!session.command.has("fast-dev-run"))
-    out.print(out.dim(fmt::format("{}: {} in {}\n", study.options->name,
-                                  counted(outcome.trials.size()), folder.path())));
+    out.print(out.dim(fmt::format("{}: {} in {}\n", study.name(), counted(outcome.trials.size()),
+                                  folder.path())));
 }
 
 Progress::Style style_of(const Console& console) {
@@ -262,7 +284,7 @@ ExitCode verb_run(Session& session) {
   const std::optional<ScratchFolder> scratch =
       rehearsal ? std::optional<ScratchFolder>(std::in_place) : std::nullopt;
   const std::string out = scratch ? scratch->path() : command.text("out").value_or("results");
-  StudyFolder folder((std::filesystem::path(out) / study.options->name).string());
+  StudyFolder folder((std::filesystem::path(out) / study.name()).string());
 
   std::vector<Trial> waiting;
   if (folder.exists()) {

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <map>
+#include <set>
 
 #include "base/error.h"
 #include "base/files.h"
@@ -13,6 +14,8 @@
 #include "storage/metadata.h"
 #include "storage/run_file.h"
 #include "storage/study_folder.h"
+#include "study/outcome.h"
+#include "study/row.h"
 
 namespace attune {
 namespace {
@@ -104,6 +107,7 @@ Json head_json(const RunHead& head) {
   for (const FinalMetric& m : head.final) final.set(m.split + "/" + m.name, m.value);
   Json json;
   json.set("study", head.name).set("row", head.row).set("kind", head.kind).set("seed", head.seed);
+  if (head.fold) json.set("fold", *head.fold);
   json.set("status", head.status).set("steps", head.steps).set("identity", head.identity);
   json.set("data_sha256", head.data_sha256).set("build_id", head.build_id);
   return json.set("final", std::move(final));
@@ -134,9 +138,9 @@ void show_run(const Console& console, const std::string& path) {
     return;
   }
   const RunHead& head = run.head;
-  std::string text =
-      fmt::format("{}: {}, seed {}, {} after {} steps of {}\n\n", out.bold(head.name), head.row,
-                  head.seed, head.status, head.steps, head.kind);
+  std::string text = fmt::format(
+      "{}: {}, seed {}{}, {} after {} steps of {}\n\n", out.bold(head.name), head.row, head.seed,
+      head.fold ? fmt::format(", fold {}", *head.fold) : "", head.status, head.steps, head.kind);
   text += provenance_text(head, metadata, out.width) + "\n";
   text += final_text(head.final, out.width) + "\n";
   text += curves_text(run.content.metrics) + "\n";
@@ -144,47 +148,87 @@ void show_run(const Console& console, const std::string& path) {
   out.print(text);
 }
 
-// Rows in the order in which they first come, their seeds' finals side by side.
-std::vector<RowSummary> rows_of(const std::vector<RunHead>& heads) {
-  std::vector<RowSummary> rows;
-  for (const RunHead& head : heads) {
-    auto row = std::find_if(rows.begin(), rows.end(),
-                            [&head](const RowSummary& r) { return r.row == head.row; });
-    if (row == rows.end()) row = rows.insert(rows.end(), RowSummary{head.row, 0, 0, {}});
-    if (head.status == "diverged") {
-      ++row->n_diverged;
-      continue;
-    }
-    for (const FinalMetric& m : head.final) {
-      const std::string name = m.split + "/" + m.name;
-      auto metric = std::find_if(row->metrics.begin(), row->metrics.end(),
-                                 [&name](const auto& entry) { return entry.first == name; });
-      if (metric == row->metrics.end())
-        metric = row->metrics.insert(row->metrics.end(), {name, {}});
-      metric->second.push_back(m.value);
-    }
+// A finished trial.
+struct Shown {
+  std::string path;
+  RunHead head;
+};
+
+// How many folds the study of a run has, by its own config.
+Index n_folds(const RunFile& run) {
+  for (const ConfigLeaf& leaf : run.trial.config)
+    if (leaf.key == "data.split.count")
+      if (const auto* count = std::get_if<Index>(&leaf.value)) return *count;
+  return 0;
+}
+
+// One row's trials: every seed and fold that any of them has, so that one that is not finished is
+// missing.
+RowOutcome outcome_of(const std::string& row, const std::vector<Shown>& finished, Index n_folds,
+                      const std::vector<std::string>& metrics) {
+  std::map<std::pair<Index, std::optional<Index>>, std::string> paths;
+  std::set<Index> seeds;
+  std::set<std::optional<Index>> folds;
+  for (const Shown& trial : finished) {
+    if (trial.head.row != row) continue;
+    paths[{trial.head.seed, trial.head.fold}] = trial.path;
+    seeds.insert(trial.head.seed);
+    folds.insert(trial.head.fold);
   }
-  return rows;
+  FoldPlan plan;
+  std::vector<TrialFile> files;
+  for (const std::optional<Index> fold : folds)
+    if (fold) plan.trials.push_back(*fold);
+  if (!plan.trials.empty()) plan.count = n_folds;
+  for (const Index seed : seeds)
+    for (const std::optional<Index> fold : folds) {
+      const auto path = paths.find({seed, fold});
+      files.push_back(
+          {seed, fold, path == paths.end() ? std::nullopt : std::optional(path->second)});
+    }
+  return outcome_of_row(row, plan, files, metrics);
+}
+
+// A line a row, the reference first; of the metrics those of the test split.
+std::string rows_text(const std::vector<Shown>& finished, Index n_folds, std::size_t width) {
+  std::vector<std::string> rows, metrics;
+  const auto add = [](std::vector<std::string>& to, const std::string& what) {
+    if (std::find(to.begin(), to.end(), what) == to.end()) to.push_back(what);
+  };
+  for (const Shown& trial : finished) {
+    add(rows, trial.head.row);
+    for (const FinalMetric& m : trial.head.final)
+      if (m.split == "test") add(metrics, m.split + "/" + m.name);
+  }
+  std::stable_partition(rows.begin(), rows.end(),
+                        [](const std::string& row) { return row == kReferenceRow; });
+  std::vector<RowOutcome> outcomes;
+  for (const std::string& row : rows)
+    outcomes.push_back(outcome_of(row, finished, n_folds, metrics));
+  return closing_table(outcomes, metrics, width);
 }
 
 void show_study(const Console& console, const std::string& path) {
   const StudyFolder folder(path);
-  std::vector<RunHead> heads;
+  std::vector<Shown> finished;
   for (const std::string& stem : folder.finished())
-    heads.push_back(read_run_head(folder.run_path(stem)));
+    finished.push_back({folder.run_path(stem), read_run_head(folder.run_path(stem))});
   const Output& out = console.out;
   if (console.json) {
     Json json = Json::List{};
-    for (const RunHead& head : heads) json.push(head_json(head));
+    for (const Shown& trial : finished) json.push(head_json(trial.head));
     out.print(json.dump() + "\n");
     return;
   }
-  std::string text = fmt::format("{}: {} finished, {} unfinished\n", out.bold(path), heads.size(),
-                                 folder.unfinished().size());
-  if (!heads.empty()) {
-    const std::string first = folder.run_path(folder.finished().front());
+  std::string text = fmt::format("{}: {} finished, {} unfinished\n", out.bold(path),
+                                 finished.size(), folder.unfinished().size());
+  if (!finished.empty()) {
+    const auto reference = std::find_if(finished.begin(), finished.end(), [](const Shown& trial) {
+      return trial.head.row == kReferenceRow;
+    });
+    const std::string first = (reference == finished.end() ? finished.front() : *reference).path;
     const RunFile run = read_run_file(first);
-    text += "\n" + closing_table(rows_of(heads), out.width) + "\n";
+    text += "\n" + rows_text(finished, n_folds(run), out.width) + "\n";
     text += fmt::format("{}, as an example:\n\n{}\n", first, curves_text(run.content.metrics));
     text += config_text(run.trial, metadata_of(first), out.width);
   }

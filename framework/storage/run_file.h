@@ -52,6 +52,8 @@ struct RunFile {
 // no longer whole.
 RunHead read_run_head(const std::string& path);
 RunFile read_run_file(const std::string& path);
+// Of one split; DamagedError when the file has none of it.
+Predictions read_predictions(const std::string& path, const std::string& split);
 
 // The parameters of any HDF5 file with /weights, also one written by h5py: float32 or float64,
 // row-major, names as they stand or as nested groups ("encoder/norm/gain" reads as

@@ -247,6 +247,13 @@ RunFile run_file_of(const H5Group& root) {
 
 RunHead read_run_head(const std::string& path) { return as_run_file(path, head_of); }
 RunFile read_run_file(const std::string& path) { return as_run_file(path, run_file_of); }
+Predictions read_predictions(const std::string& path, const std::string& split) {
+  return as_run_file(path, [&](const H5Group& root) {
+    ATTUNE_CHECK(root.has_group("predictions/" + split), DataError, "{}: has no /predictions/{}",
+                 path, split);
+    return predictions_of(root.group("predictions/" + split));
+  });
+}
 
 WeightSet read_weights(const std::string& path, std::string_view which) {
   const H5File file = H5File::open(path);

@@ -4,6 +4,8 @@
 
 #include <cmath>
 
+#include "base/text.h"
+
 namespace attune {
 namespace {
 
@@ -50,19 +52,75 @@ TEST(Estimate, ShowsTwoDigitsOfItsHalfWidth) {
   EXPECT_EQ(shown({1, 1}).interval, "[1, 1]");
 }
 
-TEST(ClosingTable, HasMeanAndIntervalOfEveryMetric) {
-  EXPECT_EQ(
-      closing_table(
-          {{"reference", 0, 0, {{"test/accuracy", {0.953, 0.941, 0.962}}, {"test/loss", {0.5}}}}}),
-      "row        n  metric          mean  95 % interval\n"
-      "reference  3  test/accuracy  0.952  [0.926, 0.978]\n"
-      "           1  test/loss        0.5\n"
-      "Student-t intervals over n seeds.\n");
+RowOutcome row(const std::string& name, std::vector<RowOutcome::Metric> metrics) {
+  RowOutcome r;
+  r.row = name;
+  r.n_trials = static_cast<Index>(metrics[0].values.size());
+  for (Index seed = 0; seed < r.n_trials; ++seed) r.seeds.push_back(seed);
+  r.metrics = std::move(metrics);
+  return r;
+}
+
+TEST(ClosingTable, HasALineARowWithMeanAndIntervalOfEveryMetric) {
+  EXPECT_EQ(closing_table({row("reference", {{"test/accuracy", {0.953, 0.941, 0.962}, {}},
+                                             {"test/loss", {0.5, 0.5, 0.5}, {}}}),
+                           row("size_only", {{"test/accuracy", {0.5}, {}}})},
+                          {"test/accuracy", "test/loss"}),
+            "row        n  test/accuracy         test/loss\n"
+            "reference  3  0.952 [0.926, 0.978]  0.5 [0.5, 0.5]\n"
+            "size_only  1  0.5                   -\n"
+            "Mean and 95 % Student-t interval over n seeds.\n");
+}
+
+TEST(ClosingTable, PutsInBlocksWhatEightyColumnsCannotHold) {
+  const std::vector<double> values = {0.953, 0.941, 0.962};
+  const std::vector<std::string> metrics = {"test/accuracy", "test/balanced_accuracy", "test/auc"};
+  std::vector<RowOutcome::Metric> measured;
+  for (const std::string& path : metrics) measured.push_back({path, values, {}});
+  const std::string text = closing_table({row("nearest_neighbours", measured)}, metrics);
+  for (const std::string_view line : split(text, '\n')) EXPECT_LE(line.size(), 80U) << line;
+  EXPECT_THAT(text, HasSubstr("\n\nrow                 n  test/auc\n"));
+}
+
+// A mean of survivors is no estimate of anything.
+TEST(ClosingTable, SaysOfARowWhatIsMissingInPlaceOfNumbers) {
+  RowOutcome missing = row("post", {{"test/loss", {}, {}}});
+  missing.n_missing = 2;
+  missing.n_trials = 15;
+  EXPECT_EQ(closing_table({row("reference", {{"test/loss", {0.5}, {}}}), missing}, {"test/loss"}),
+            "row        n  test/loss\n"
+            "reference  1  0.5\n"
+            "post       0  2 of 15 trials missing\n"
+            "Mean and 95 % Student-t interval over n seeds.\n");
 }
 
 TEST(ClosingTable, SaysWhichTrialsAreNotInTheMeans) {
-  EXPECT_THAT(closing_table({{"post", 2, 1, {{"test/loss", {0.5}}}}}),
-              HasSubstr("Not in these means: post: 2 diverged; post: 1 not finished."));
+  RowOutcome diverged = row("post", {{"test/loss", {0.5}, {}}});
+  diverged.n_diverged = 2;
+  diverged.n_trials = 3;
+  EXPECT_THAT(closing_table({diverged}, {"test/loss"}),
+              HasSubstr("Diverged, and not in these means: post: 2 of 3 trials."));
+}
+
+TEST(ClosingTable, LabelsFoldsThatAreNotAll) {
+  RowOutcome r = row("reference", {{"test/loss", {0.5}, {{0.5}}}});
+  r.folds = {5, {0}};
+  EXPECT_THAT(closing_table({r}, {"test/loss"}), testing::StartsWith("row (fold 0 of 5 only)  n"));
+  r.folds = {5, {0, 2}};
+  EXPECT_THAT(closing_table({r}, {"test/loss"}), HasSubstr("(folds 0, 2 of 5 only)"));
+  r.folds = {2, {0, 1}};
+  EXPECT_THAT(closing_table({r}, {"test/loss"}), testing::StartsWith("row        n"));
+}
+
+TEST(FoldTable, HasALineARowSeedAndFold) {
+  RowOutcome r = row("reference", {{"test/loss", {0.45, 0.6}, {{0.5, 0.4}, {0.7, 0.5}}}});
+  r.folds = {3, {0, 2}};
+  EXPECT_EQ(fold_table({r}, {"test/loss"}),
+            "row        seed  fold  test/loss\n"
+            "reference     0     0        0.5\n"
+            "reference     0     2        0.4\n"
+            "reference     1     0        0.7\n"
+            "reference     1     2        0.5\n");
 }
 
 TEST(Sparkline, RisesWithItsValuesAndLeavesGaps) {

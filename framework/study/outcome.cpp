@@ -1,0 +1,135 @@
+#include "study/outcome.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+#include "base/text.h"
+#include "storage/run_file.h"
+
+namespace attune {
+namespace {
+
+constexpr std::string_view kTest = "test/";
+
+std::optional<double> final_value(const RunHead& head, const std::string& path) {
+  for (const FinalMetric& m : head.final)
+    if (m.split + "/" + m.name == path) return m.value;
+  return std::nullopt;
+}
+
+// The trials of one seed.
+struct SeedFiles {
+  Index seed = 0;
+  std::vector<std::string> paths;
+  std::vector<RunHead> heads;
+};
+
+std::vector<SeedFiles> by_seed(const std::vector<TrialFile>& trials, RowOutcome& outcome) {
+  std::vector<SeedFiles> seeds;
+  for (const TrialFile& trial : trials) {
+    if (seeds.empty() || seeds.back().seed != trial.seed) seeds.push_back({trial.seed, {}, {}});
+    if (!trial.path) {
+      outcome.n_missing += 1;
+      continue;
+    }
+    seeds.back().paths.push_back(*trial.path);
+    seeds.back().heads.push_back(read_run_head(*trial.path));
+    outcome.n_diverged += seeds.back().heads.back().status == "diverged";
+  }
+  return seeds;
+}
+
+PooledPredictions pool(const SeedFiles& seed) {
+  Predictions all;
+  for (const std::string& path : seed.paths) {
+    const Predictions p = read_predictions(path, "test");
+    all.n_outputs = p.n_outputs;
+    all.example.insert(all.example.end(), p.example.begin(), p.example.end());
+    all.group.insert(all.group.end(), p.group.begin(), p.group.end());
+    all.target.insert(all.target.end(), p.target.begin(), p.target.end());
+    all.output.insert(all.output.end(), p.output.begin(), p.output.end());
+  }
+  std::vector<std::size_t> order(all.example.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::sort(order.begin(), order.end(),
+            [&](std::size_t a, std::size_t b) { return all.example[a] < all.example[b]; });
+  PooledPredictions pooled;
+  pooled.scored.n_classes = all.n_outputs;
+  const auto width = static_cast<std::size_t>(all.n_outputs);
+  for (const std::size_t i : order) {
+    ATTUNE_CHECK(pooled.example.empty() || pooled.example.back() != all.example[i], DamagedError,
+                 "the folds of seed {} test example {} twice ({} and others): they were not made "
+                 "by one split. Remove the run files that do not belong here",
+                 seed.seed, all.example[i], seed.paths.front());
+    pooled.example.push_back(all.example[i]);
+    pooled.group.push_back(all.group[i]);
+    pooled.scored.target.push_back(all.target[i]);
+    const float* output = all.output.data() + i * width;
+    pooled.scored.logits.insert(pooled.scored.logits.end(), output, output + width);
+  }
+  return pooled;
+}
+
+// A seed's value of a metric, and those of its folds.
+std::optional<double> seed_value(const SeedFiles& seed, const std::string& path,
+                                 const PooledPredictions* pooled, std::vector<double>& by_fold) {
+  for (const RunHead& head : seed.heads) {
+    const auto value = final_value(head, path);
+    if (!value) return std::nullopt;
+    by_fold.push_back(*value);
+  }
+  if (!pooled) return by_fold.front();
+  if (path.starts_with(kTest))
+    return classification_metric(path.substr(kTest.size()), pooled->scored);
+  return std::accumulate(by_fold.begin(), by_fold.end(), 0.0) / static_cast<double>(by_fold.size());
+}
+
+}  // namespace
+
+RowOutcome outcome_of_row(const std::string& row, const FoldPlan& folds,
+                          const std::vector<TrialFile>& trials,
+                          const std::vector<std::string>& metrics) {
+  RowOutcome outcome;
+  outcome.row = row;
+  outcome.folds = folds;
+  outcome.n_trials = static_cast<Index>(trials.size());
+  std::vector<SeedFiles> seeds = by_seed(trials, outcome);
+  if (outcome.n_missing > 0) return outcome;
+  std::erase_if(seeds, [](const SeedFiles& seed) {
+    return std::any_of(seed.heads.begin(), seed.heads.end(),
+                       [](const RunHead& head) { return head.status == "diverged"; });
+  });
+  for (const SeedFiles& seed : seeds) {
+    outcome.seeds.push_back(seed.seed);
+    if (!folds.trials.empty()) outcome.pooled.push_back(pool(seed));
+  }
+  for (const std::string& path : metrics) {
+    RowOutcome::Metric metric{path, {}, {}};
+    for (std::size_t s = 0; s < seeds.size(); ++s) {
+      std::vector<double> by_fold;
+      const PooledPredictions* pooled = outcome.pooled.empty() ? nullptr : &outcome.pooled[s];
+      const auto value = seed_value(seeds[s], path, pooled, by_fold);
+      if (!value) break;
+      metric.values.push_back(*value);
+      if (pooled) metric.by_fold.push_back(std::move(by_fold));
+    }
+    if (metric.values.size() == seeds.size() && !seeds.empty())
+      outcome.metrics.push_back(std::move(metric));
+  }
+  return outcome;
+}
+
+MeanEstimate estimate_of(const RowOutcome::Metric& metric) {
+  return mean_with_t_interval(metric.values);
+}
+
+std::string partial_folds_text(const FoldPlan& folds) {
+  if (static_cast<Index>(folds.trials.size()) == folds.count) return {};
+  std::vector<std::string> numbers;
+  for (const Index fold : folds.trials) numbers.push_back(std::to_string(fold));
+  return fmt::format("fold{} {} of {} only", numbers.size() == 1 ? "" : "s", join(numbers),
+                     folds.count);
+}
+
+}  // namespace attune

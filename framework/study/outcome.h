@@ -1,0 +1,56 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "datasets/data_kinds.h"
+#include "stats/interval.h"
+#include "train/metrics.h"
+
+namespace attune {
+
+// A trial of a row, and its run file once it is finished.
+struct TrialFile {
+  Index seed = 0;
+  std::optional<Index> fold;
+  std::optional<std::string> path;
+};
+
+// Test examples of one seed, each predicted once, by the fold that held it out; by rising id.
+struct PooledPredictions {
+  Scored scored;
+  std::vector<Index> example, group;
+};
+
+// What the trials of a row have come to: one value a seed and metric, since seeds are the
+// replicates, whatever the number of folds. With folds a test metric is that of a seed's pooled
+// predictions; the metrics of other splits, whose examples come in several folds, are means over
+// the folds. A seed of which a trial diverged has no value; while trials are missing no seed has.
+struct RowOutcome {
+  struct Metric {
+    std::string path;                          // "test/accuracy"
+    std::vector<double> values;                // of `seeds`
+    std::vector<std::vector<double>> by_fold;  // [seed][fold of folds.trials]; empty without folds
+  };
+  std::string row;
+  FoldPlan folds;
+  Index n_trials = 0, n_missing = 0, n_diverged = 0;
+  std::vector<Index> seeds;  // with values, in the order of the trials
+  std::vector<Metric> metrics;
+  std::vector<PooledPredictions> pooled;  // of `seeds`, where there are folds
+};
+
+// Reads run files: heads, and with folds /predictions/test. Trials come seed by seed. A metric that
+// a finished trial does not have is left out of the row.
+RowOutcome outcome_of_row(const std::string& row, const FoldPlan& folds,
+                          const std::vector<TrialFile>& trials,
+                          const std::vector<std::string>& metrics);
+
+// The mean of a metric that has values, with Student's interval over seeds.
+MeanEstimate estimate_of(const RowOutcome::Metric& metric);
+
+// "fold 0 of 5 only", "folds 0, 2 of 5 only"; empty where all folds or none are trials.
+std::string partial_folds_text(const FoldPlan& folds);
+
+}  // namespace attune
