@@ -1,0 +1,117 @@
+// What is wrong with splits, baselines and metrics is said before anything runs.
+#include <gmock/gmock.h>
+
+#include "tests/study/study_fixture.h"
+
+namespace attune {
+namespace {
+
+using testing::AllOf;
+using testing::HasSubstr;
+
+TEST_F(StudyTest, WhatStandsUnderTestMustFitTheScheme) {
+  const std::vector<std::pair<std::string, std::string>> cases = {
+      {"{scheme: kfold, test: 0.2}",
+       "error: data.split.test=0.2 is a share of the examples, and data.split.scheme=kfold "
+       "tests whole folds"},
+      {"{scheme: kfold, test: 2}",
+       "error: data.split.test=2 is neither a share of 0..0.9 (holdout), nor all or a list of fold "
+       "numbers such as [0, 2] (kfold)"},
+      {"{scheme: kfold, test: some}", "error: data.split.test=some is neither a share"},
+      {"{scheme: kfold, test: [0, x]}",
+       "error: data.split.test=[0, x] has 'x', which is no number of a fold"},
+      {"{scheme: kfold, test: [-1]}", "has '-1', which is no number of a fold"},
+      {"{scheme: kfold, test: []}", "error: data.split.test=[] asks for no fold"},
+      {"{scheme: kfold, test: [1, 1]}", "error: data.split.test=[1, 1] asks for fold 1 twice"},
+      {"{scheme: kfold, count: 3, test: [0, 3]}",
+       "error: data.split.test=[0, 3] asks for fold 3, and data.split.count=3 makes the folds 0 to "
+       "2"},
+      {"{scheme: holdout, test: all}",
+       "error: data.split.test=all says which folds are trials, and data.split.scheme=holdout has "
+       "no folds"},
+      {"{scheme: holdout, test: [0]}",
+       "error: data.split.test=[0] says which folds are trials, and data.split.scheme=holdout has "
+       "no folds"},
+      {"{scheme: given, test: 0.3}",
+       "error: data.split.test=0.3 has no meaning with data.split.scheme=given: the file's /split "
+       "says what "
+       "is tested"},
+      {"{scheme: holdout, count: 4}",
+       "error: data.split.count=4 is a number of folds, and data.split.scheme=holdout has no "
+       "folds"},
+      {"{scheme: kfold, count: 1}", "error: data.split.count=1 is no number of folds: 2..1000"},
+      {"{scheme: kfold, count: 2.5}", "error: data.split.count=2.5 is no number of folds"},
+  };
+  for (const auto& [split, said] : cases) {
+    const std::string error = error_of(experiment(split));
+    EXPECT_THAT(error, AllOf(HasSubstr(said), HasSubstr("t.yaml:7:"))) << split;
+    EXPECT_THAT(error, HasSubstr("1 error, nothing was run")) << split;
+  }
+}
+
+TEST_F(StudyTest, OnTheCommandLineToo) {
+  EXPECT_THAT(error_of(experiment("{scheme: kfold}"), {"data.split.test=0.2"}),
+              HasSubstr("command line: error: data.split.test=0.2 is a share"));
+  EXPECT_EQ(error_of(experiment("{scheme: kfold, test: all}"), {"data.split.test=[0]"}),
+            "no error");
+  EXPECT_EQ(error_of(experiment("{scheme: kfold, test: all}"),
+                     {"data.split.scheme=holdout", "data.split.test=null"}),
+            "no error");
+}
+
+TEST_F(StudyTest, MoreFoldsThanGroupsNamesBoth) {
+  EXPECT_THAT(error_of(experiment("{scheme: kfold, count: 31}")),
+              HasSubstr("split.count=31 is more than the 30 groups"));
+}
+
+TEST_F(StudyTest, BaselinesThatAreNoneAreNamedWithTheirPlace) {
+  const std::string error =
+      error_of(experiment("{}", "baselines: [pixel_logistic, size_only, size_only]\n"));
+  EXPECT_THAT(error, AllOf(HasSubstr("t.yaml:11:1: error: baselines has 'pixel_logistic', which is "
+                                     "no baseline; did you mean 'pixels_logistic'?"),
+                           HasSubstr("baselines has 'size_only' twice"),
+                           HasSubstr("pixels_logistic, size_only, nearest_neighbours"),
+                           HasSubstr("2 errors, nothing was run")));
+}
+
+TEST_F(StudyTest, ABaselineThatCannotBeHadIsAnErrorBeforeTraining) {
+  EXPECT_THAT(
+      error_of(experiment("{val: 0}", "select: {how: last}\nbaselines: [size_only]\n")),
+      HasSubstr("chooses its L2 penalty on validation examples, and the val split is empty"));
+  EXPECT_THAT(
+      error_of("schema: attune/experiment@1\nname: p\nkind: baseline\n"
+               "data: {kind: phantoms, n_train: 4}\nbaseline: {name: nearest_neighbours, k: 5}\n"),
+      HasSubstr("baseline.k=5 neighbours are more than the 4 training examples"));
+}
+
+// One group of validation examples has one class.
+TEST_F(StudyTest, AMetricThatASplitCannotHaveNamesFoldSplitAndClass) {
+  const std::string split = "{scheme: kfold, count: 5, val: 0.02, stratify: none}";
+  EXPECT_THAT(
+      error_of(experiment(split, "metrics: [test/accuracy, val/auc]\n")),
+      testing::MatchesRegex("metrics asks for val/auc, which in fold 0 cannot be had: none of the "
+                            "[1-4] examples of the val split is of class '[ab]'. Leave it out, or "
+                            "split otherwise .data.split."));
+  EXPECT_THAT(
+      error_of(experiment(split, "select: {by: val/balanced_accuracy, goal: maximize}\n")),
+      AllOf(HasSubstr("select.by asks for val/balanced_accuracy, which in fold 0 cannot"),
+            HasSubstr("Set select.how=last, choose by another metric, or split otherwise")));
+  EXPECT_EQ(error_of(experiment(split,
+                                "select: {by: val/balanced_accuracy, goal: maximize, how: "
+                                "last}\n")),
+            "no error");
+  EXPECT_EQ(error_of(experiment("{val: 0}", "select: {how: last}\n")), "no error");
+  EXPECT_THAT(error_of(experiment("{val: 0}")), HasSubstr("the val split is empty"));
+}
+
+TEST_F(StudyTest, AucOfThreeClassesCannotBeAskedFor) {
+  write_small_images(folder / "small.h5", 30, 3);
+  EXPECT_THAT(
+      error_of(experiment("{}", "metrics: [test/auc]\n")),
+      HasSubstr("metrics asks for test/auc, which cannot be had: auc needs two classes, and "
+                "this data has 3"));
+  EXPECT_EQ(error_of(experiment("{}", "metrics: [test/balanced_accuracy]\n")), "no error");
+}
+
+}  // namespace
+}  // namespace attune

@@ -1,0 +1,136 @@
+// What the run files of a row come to: seeds are the replicates, folds are pooled.
+#include "study/outcome.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "base/error.h"
+#include "base/files.h"
+#include "storage/run_file.h"
+#include "tests/storage/sample.h"
+
+namespace attune {
+namespace {
+
+using testing::DoubleEq;
+using testing::ElementsAre;
+
+const FoldPlan kTwoFolds = {2, {0, 1}};
+
+// An example's id, its class, and the score of class 1.
+struct Predicted {
+  Index id, target;
+  float score;
+};
+
+class OutcomeTest : public testing::Test {
+ protected:
+  TrialFile write(Index seed, std::optional<Index> fold, const std::vector<Predicted>& test,
+                  double val_loss = 0.5, const std::string& status = "finished") {
+    Trial trial = sample_trial();
+    trial.seed = seed;
+    trial.fold = fold;
+    RunContent content;
+    content.status = status;
+    Predictions& p = content.predictions["test"];
+    Scored scored{2, {}, {}};
+    p.n_outputs = 2;
+    for (const Predicted& e : test) {
+      p.example.push_back(e.id);
+      p.group.push_back(e.id / 2);
+      p.target.push_back(e.target);
+      p.output.insert(p.output.end(), {0, e.score});
+    }
+    scored.logits = p.output;
+    scored.target = p.target;
+    for (const char* name : {"accuracy", "auc"})
+      if (const auto value = classification_metric(name, scored))
+        content.final.push_back({"test", name, *value, "1", "maximize", "last"});
+    content.final.push_back({"val", "loss", val_loss, "nat", "minimize", "last"});
+    const std::string path = folder_ / fmt::format("{}-{}.h5", seed, fold.value_or(-1));
+    write_atomically(path, run_file_bytes(trial, content, "build"));
+    return {seed, fold, path};
+  }
+  TemporaryFolder folder_;
+};
+
+// Three of three right in one fold, none of one in the other: the mean of folds would say ½.
+TEST_F(OutcomeTest, AMetricOfASeedIsThatOfItsPooledPredictions) {
+  const std::vector<TrialFile> trials = {write(0, 0, {{4, 1, 1}, {2, 0, -1}, {6, 1, 2}}, 0.4),
+                                         write(0, 1, {{3, 1, -2}}, 0.8)};
+  const RowOutcome outcome =
+      outcome_of_row("reference", kTwoFolds, trials, {"test/accuracy", "val/loss"});
+  ASSERT_EQ(outcome.metrics.size(), 2U);
+  EXPECT_THAT(outcome.metrics[0].values, ElementsAre(0.75));
+  EXPECT_THAT(outcome.metrics[0].by_fold[0], ElementsAre(1, 0));
+  EXPECT_THAT(outcome.metrics[1].values, ElementsAre(DoubleEq(0.6)));
+  EXPECT_THAT(outcome.pooled[0].example, ElementsAre(2, 3, 4, 6));
+  EXPECT_THAT(outcome.pooled[0].group, ElementsAre(1, 1, 2, 3));
+  EXPECT_THAT(outcome.pooled[0].scored.target, ElementsAre(0, 1, 1, 1));
+  EXPECT_THAT(outcome.pooled[0].scored.logits, ElementsAre(0, -1, 0, -2, 0, 1, 0, 2));
+}
+
+// Pairs across folds count: 1 of class 1 against −3 and 2 of class 0, 5 against the same.
+TEST_F(OutcomeTest, AucIsOverPairsOfAllFolds) {
+  const std::vector<TrialFile> trials = {write(0, 0, {{0, 1, 1}, {1, 0, -3}}),
+                                         write(0, 1, {{2, 0, 2}, {3, 1, 5}})};
+  EXPECT_THAT(outcome_of_row("r", kTwoFolds, trials, {"test/auc"}).metrics[0].values,
+              ElementsAre(0.75));
+}
+
+TEST_F(OutcomeTest, SeedsAreTheReplicatesWhateverTheFolds) {
+  std::vector<TrialFile> trials;
+  for (const Index seed : {7, 3})
+    for (const Index fold : {0, 1}) {
+      const float right = seed == 7 || fold == 0 ? 1 : -1;
+      trials.push_back(write(seed, fold, {{2 * fold, 1, right}, {2 * fold + 1, 0, -1}}));
+    }
+  const RowOutcome outcome = outcome_of_row("r", kTwoFolds, trials, {"test/accuracy"});
+  EXPECT_THAT(outcome.seeds, ElementsAre(7, 3));
+  EXPECT_THAT(outcome.metrics[0].values, ElementsAre(1, 0.75));
+  EXPECT_EQ(estimate_of(outcome.metrics[0]).n, 2);
+}
+
+TEST_F(OutcomeTest, WithoutFoldsAValueIsTheFinalOne) {
+  const RowOutcome outcome = outcome_of_row("r", {}, {write(0, std::nullopt, {{0, 1, 1}}, 0.25)},
+                                            {"val/loss", "test/accuracy"});
+  EXPECT_THAT(outcome.metrics[0].values, ElementsAre(0.25));
+  EXPECT_THAT(outcome.metrics[1].values, ElementsAre(1));
+  EXPECT_TRUE(outcome.pooled.empty());
+}
+
+TEST_F(OutcomeTest, NothingIsComputedWhileATrialIsMissing) {
+  const std::vector<TrialFile> trials = {write(0, 0, {{0, 1, 1}}),
+                                         {0, 1, std::nullopt},
+                                         write(1, 0, {{0, 1, 1}}),
+                                         write(1, 1, {{1, 1, 1}})};
+  const RowOutcome outcome = outcome_of_row("r", kTwoFolds, trials, {"test/accuracy"});
+  EXPECT_EQ(outcome.n_missing, 1);
+  EXPECT_EQ(outcome.n_trials, 4);
+  EXPECT_TRUE(outcome.metrics.empty());
+}
+
+TEST_F(OutcomeTest, ASeedOfWhichAFoldDivergedHasNoValue) {
+  const std::vector<TrialFile> trials = {write(0, 0, {{0, 1, 1}}),
+                                         write(0, 1, {{1, 1, 1}}, 0.5, "diverged"),
+                                         write(1, 0, {{0, 1, 1}}), write(1, 1, {{1, 1, -1}})};
+  const RowOutcome outcome = outcome_of_row("r", kTwoFolds, trials, {"test/accuracy"});
+  EXPECT_EQ(outcome.n_diverged, 1);
+  EXPECT_THAT(outcome.seeds, ElementsAre(1));
+  EXPECT_THAT(outcome.metrics[0].values, ElementsAre(0.5));
+}
+
+TEST_F(OutcomeTest, AnExampleTestedTwiceIsDamage) {
+  const std::vector<TrialFile> trials = {write(0, 0, {{4, 1, 1}}), write(0, 1, {{4, 1, 1}})};
+  EXPECT_THROW(outcome_of_row("r", kTwoFolds, trials, {"test/accuracy"}), DamagedError);
+}
+
+TEST(PartialFolds, AreLabelled) {
+  EXPECT_EQ(partial_folds_text({5, {0}}), "fold 0 of 5 only");
+  EXPECT_EQ(partial_folds_text({5, {0, 3}}), "folds 0, 3 of 5 only");
+  EXPECT_EQ(partial_folds_text(kTwoFolds), "");
+  EXPECT_EQ(partial_folds_text({}), "");
+}
+
+}  // namespace
+}  // namespace attune
