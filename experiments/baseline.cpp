@@ -192,6 +192,7 @@ void BaselineKind::run(const Trial& trial, const KindOptions& options, RunContex
   Recorder& recorder = context.recorder;
   for (const Split split : {Split::val, Split::test})
     recorder.declare(std::string(name_of(split)), available_metrics(*data, split));
+  recorder.content().class_names = data->class_names();
   recorder.restore();
   context.threads.run([&] {
     const Name name = self.baseline_.name;

@@ -177,14 +177,14 @@ std::string closing_table(const std::vector<RowOutcome>& rows,
   for (const RowOutcome& row : rows)
     if (row.n_diverged > 0)
       diverged.push_back(
-          fmt::format("{}: {}", row.row, counted_trials(row.n_diverged, row.n_trials)));
+          fmt::format("{}: {} diverged", row.row, counted_trials(row.n_diverged, row.n_trials)));
   const bool folds = !rows.front().folds.trials.empty();
   text += wrap(fmt::format("Mean and 95 % Student-t interval over n seeds{}.",
                            folds ? "; a seed pools the test predictions of its folds" : ""),
                width) +
           "\n";
   if (!diverged.empty())
-    text += wrap("Diverged, and not in these means: " + join(diverged, "; ") + ".", width) + "\n";
+    text += wrap("Not in these means: " + join(diverged, "; ") + ".", width) + "\n";
   return text;
 }
 

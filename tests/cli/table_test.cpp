@@ -99,7 +99,7 @@ TEST(ClosingTable, SaysWhichTrialsAreNotInTheMeans) {
   diverged.n_diverged = 2;
   diverged.n_trials = 3;
   EXPECT_THAT(closing_table({diverged}, {"test/loss"}),
-              HasSubstr("Diverged, and not in these means: post: 2 of 3 trials."));
+              HasSubstr("Not in these means: post: 2 of 3 trials diverged."));
 }
 
 TEST(ClosingTable, LabelsFoldsThatAreNotAll) {

@@ -108,6 +108,14 @@ TEST_F(ImagesTest, UnboundedGraysAreStandardisedOverTheTrainingPixels) {
   EXPECT_NEAR(squares / count, 1, 1e-4);
 }
 
+// What was hashed when a study was planned is what its trials read, whatever becomes of the file.
+TEST_F(ImagesTest, OptionsReadTheFileAsTheyFirstOpenedIt) {
+  write(PixelType::uint8);
+  const std::string planned = options_.open({.patch = 4, .seed = 0})->sha256();
+  write(PixelType::float32);
+  EXPECT_EQ(options_.open({.patch = 4, .seed = 1})->sha256(), planned);
+}
+
 TEST_F(ImagesTest, TheRunsSeedMovesNothing) {
   write(PixelType::uint8);
   const auto a = options_.open({.patch = 8, .seed = 0}), b = options_.open({.patch = 8, .seed = 9});
@@ -140,7 +148,8 @@ TEST_F(ImagesTest, PaddingIsBlack) {
   options_.resize.max_tokens = 1024;
   for (const PixelType type : {PixelType::uint8, PixelType::float32}) {
     write(type);
-    const auto data = options_.open({.patch = 1, .seed = 0});
+    const ImagesOptions fresh = options_;  // options read the file as they first opened it
+    const auto data = fresh.open({.patch = 1, .seed = 0});
     const DatasetFile file(*options_.file);
     for (Index i = 0; i < data->n_examples(Split::val); ++i) {
       const Example e = data->example(Split::val, i);
@@ -162,7 +171,8 @@ TEST_F(ImagesTest, AsOtherDataTheOwnFileGivesTheSamePatches) {
   for (const PixelType type : {PixelType::uint8, PixelType::float32}) {
     write(type);
     options_.resize.max_tokens = 12;
-    const auto own = options_.open({.patch = 4, .seed = 0});
+    const ImagesOptions fresh = options_;
+    const auto own = fresh.open({.patch = 4, .seed = 0});
     EXPECT_EQ(own->gray().has_value(), type == PixelType::float32);
     const auto other = options_.open_other(*options_.file, 4, {own->class_names(), own->gray()});
     ASSERT_EQ(other->n_examples(Split::test), 60);
