@@ -42,8 +42,8 @@ std::string name_in(const std::string& path) {
 std::string find_study(const std::string& study, const std::string& out) {
   // "results/x/" and "results/x" are one folder, and its name is x.
   std::string folder = study.find_last_not_of('/') == study.npos
-                                 ? study
-                                 : study.substr(0, study.find_last_not_of('/') + 1);
+                           ? study
+                           : study.substr(0, study.find_last_not_of('/') + 1);
   if (is_study(folder)) return folder;
   if ((folder.ends_with(".yaml") || folder.ends_with(".yml")) && file_exists(folder))
     return find_study(name_in(folder), out);

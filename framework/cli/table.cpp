@@ -43,20 +43,19 @@ std::string Table::text(std::size_t width) const {
 
 std::string short_number(double value) { return fmt::format("{:.4g}", value); }
 
-EstimateText estimate_text(const MeanEstimate& estimate) {
-  if (!estimate.interval) return {short_number(estimate.mean), ""};
-  const auto [low, high] = *estimate.interval;
+EstimateText estimate_text(double mean, const std::optional<Interval>& interval) {
+  if (!interval) return {short_number(mean), ""};
+  const auto [low, high] = *interval;
   const double half = (high - low) / 2;
-  if (!(half > 0))
-    return {short_number(estimate.mean), fmt::format("[{0}, {0}]", short_number(low))};
+  if (!(half > 0)) return {short_number(mean), fmt::format("[{0}, {0}]", short_number(low))};
   // Two digits of the half-width; far from 1, powers of ten instead.
   const int decimals = 1 - static_cast<int>(std::floor(std::log10(half)));
-  if (decimals > 6 || std::abs(estimate.mean) >= 1e7) {
+  if (decimals > 6 || std::abs(mean) >= 1e7) {
     const auto scientific = [](double x) { return fmt::format("{:.3e}", x); };
-    return {scientific(estimate.mean), fmt::format("[{}, {}]", scientific(low), scientific(high))};
+    return {scientific(mean), fmt::format("[{}, {}]", scientific(low), scientific(high))};
   }
   const int shown = std::clamp(decimals, 0, 6);
-  return {fmt::format("{:.{}f}", estimate.mean, shown),
+  return {fmt::format("{:.{}f}", mean, shown),
           fmt::format("[{:.{}f}, {:.{}f}]", low, shown, high, shown)};
 }
 
@@ -98,7 +97,7 @@ std::string counted_trials(Index part, Index all) {
 std::string metric_cell(const RowOutcome& row, const std::string& path) {
   const RowOutcome::Metric* metric = find_metric(row, path);
   if (!metric) return "-";
-  const EstimateText shown = estimate_text(estimate_of(*metric));
+  const EstimateText shown = estimate_text(metric->estimate.mean, metric->estimate.interval);
   return shown.mean + (shown.interval.empty() ? "" : " " + shown.interval);
 }
 
@@ -145,6 +144,22 @@ std::string values_by_fold(const std::vector<RowOutcome>& rows,
   return table.empty() ? "" : table.text(kAnyWidth);
 }
 
+// What the intervals are, since those of pooled predictions know of the test groups, too.
+std::string interval_text(const std::vector<RowOutcome>& rows,
+                          const std::vector<std::string>& metrics) {
+  bool crossed = false, student = false;
+  for (const RowOutcome& row : rows)
+    for (const std::string& path : metrics)
+      if (const RowOutcome::Metric* metric = find_metric(row, path))
+        (metric->estimate.group_share ? crossed : student) = true;
+  if (!crossed) return "Mean and 95 % Student-t interval over n seeds.";
+  return std::string(
+             "Mean over n seeds, each of the pooled test predictions of its folds; 95 % "
+             "intervals over seeds and test groups, for new groups given these training "
+             "data") +
+         (student ? "; of other splits Student-t over seeds." : ".");
+}
+
 std::size_t widest_line(const std::string& text) {
   std::size_t widest = 0;
   for (const std::string_view line : split(text, '\n'))
@@ -178,11 +193,7 @@ std::string closing_table(const std::vector<RowOutcome>& rows,
     if (row.n_diverged > 0)
       diverged.push_back(
           fmt::format("{}: {} diverged", row.row, counted_trials(row.n_diverged, row.n_trials)));
-  const bool folds = !rows.front().folds.trials.empty();
-  text += wrap(fmt::format("Mean and 95 % Student-t interval over n seeds{}.",
-                           folds ? "; a seed pools the test predictions of its folds" : ""),
-               width) +
-          "\n";
+  text += wrap(interval_text(rows, metrics), width) + "\n";
   if (!diverged.empty())
     text += wrap("Not in these means: " + join(diverged, "; ") + ".", width) + "\n";
   return text;

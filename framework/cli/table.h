@@ -39,7 +39,7 @@ std::string short_number(double value);
 struct EstimateText {
   std::string mean, interval;
 };
-EstimateText estimate_text(const MeanEstimate& estimate);
+EstimateText estimate_text(double mean, const std::optional<Interval>& interval);
 
 // ▁▂▃▄▅▆▇█ over the finite values, at most `columns` of them by means of neighbours; a gap is a
 // space. A constant series is flat at half height.

@@ -194,12 +194,13 @@ std::vector<RowOutcome> outcomes_of(const Study& study, const std::vector<Trial>
 }
 
 Json metric_json(const RowOutcome& row, const RowOutcome::Metric& metric) {
-  const MeanEstimate estimate = estimate_of(metric);
+  const MetricEstimate& estimate = metric.estimate;
   Json entry;
-  entry.set("row", row.row).set("metric", metric.path).set("n", estimate.n);
+  entry.set("row", row.row).set("metric", metric.path).set("n", estimate.n_seeds);
   entry.set("mean", estimate.mean);
   if (estimate.interval)
     entry.set("low", estimate.interval->low).set("high", estimate.interval->high);
+  if (estimate.group_share) entry.set("variance_of_groups", *estimate.group_share);
   entry.set("seeds", row.seeds).set("values", metric.values);
   if (row.folds.trials.empty()) return entry;
   Json by_fold = Json::List{};

@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
+#include <span>
 
 #include "base/text.h"
+#include "stats/crossed.h"
 #include "storage/run_file.h"
 
 namespace attune {
@@ -85,6 +87,46 @@ std::optional<double> seed_value(const SeedFiles& seed, const std::string& path,
   return std::accumulate(by_fold.begin(), by_fold.end(), 0.0) / static_cast<double>(by_fold.size());
 }
 
+// Some of the pooled examples, by their places.
+Scored part_of(const Scored& all, std::span<const Index> examples) {
+  Scored part{all.n_classes, {}, {}};
+  for (const Index i : examples) {
+    part.target.push_back(all.target[static_cast<std::size_t>(i)]);
+    const float* logits = all.logits.data() + i * all.n_classes;
+    part.logits.insert(part.logits.end(), logits, logits + all.n_classes);
+  }
+  return part;
+}
+
+// Means over examples are crossed as such, other statistics by pseudo-values. None where seeds were
+// not tested on the same examples.
+std::optional<CrossedEstimate> crossed_estimate(const std::string& metric,
+                                                const std::vector<PooledPredictions>& seeds) {
+  const PooledPredictions& first = seeds.front();
+  for (const PooledPredictions& seed : seeds)
+    if (seed.example != first.example || seed.group != first.group) return std::nullopt;
+  const auto value = [&](Index seed, std::span<const Index> examples) {
+    return classification_metric(metric,
+                                 part_of(seeds[static_cast<std::size_t>(seed)].scored, examples));
+  };
+  const auto n_seeds = static_cast<Index>(seeds.size());
+  if (metric != "loss" && metric != "accuracy")
+    return crossed_statistic(n_seeds, first.group, value);
+  std::vector<std::vector<double>> y(seeds.size());
+  for (Index s = 0; s < n_seeds; ++s)
+    for (Index i = 0; i < static_cast<Index>(first.example.size()); ++i)
+      y[static_cast<std::size_t>(s)].push_back(value(s, {&i, 1}).value());
+  return crossed_mean(y, first.group);
+}
+
+MetricEstimate estimate_of(const RowOutcome& row, const RowOutcome::Metric& metric) {
+  if (!row.pooled.empty() && metric.path.starts_with(kTest))
+    if (const auto crossed = crossed_estimate(metric.path.substr(kTest.size()), row.pooled))
+      return {crossed->n_seeds, crossed->value, crossed->interval, crossed->group_share()};
+  const MeanEstimate estimate = mean_with_t_interval(metric.values);
+  return {estimate.n, estimate.mean, estimate.interval, std::nullopt};
+}
+
 }  // namespace
 
 RowOutcome outcome_of_row(const std::string& row, const FoldPlan& folds,
@@ -105,7 +147,7 @@ RowOutcome outcome_of_row(const std::string& row, const FoldPlan& folds,
     if (!folds.trials.empty()) outcome.pooled.push_back(pool(seed));
   }
   for (const std::string& path : metrics) {
-    RowOutcome::Metric metric{path, {}, {}};
+    RowOutcome::Metric metric{path, {}, {}, {}};
     for (std::size_t s = 0; s < seeds.size(); ++s) {
       std::vector<double> by_fold;
       const PooledPredictions* pooled = outcome.pooled.empty() ? nullptr : &outcome.pooled[s];
@@ -114,14 +156,11 @@ RowOutcome outcome_of_row(const std::string& row, const FoldPlan& folds,
       metric.values.push_back(*value);
       if (pooled) metric.by_fold.push_back(std::move(by_fold));
     }
-    if (metric.values.size() == seeds.size() && !seeds.empty())
-      outcome.metrics.push_back(std::move(metric));
+    if (metric.values.size() < seeds.size() || seeds.empty()) continue;
+    metric.estimate = estimate_of(outcome, metric);
+    outcome.metrics.push_back(std::move(metric));
   }
   return outcome;
-}
-
-MeanEstimate estimate_of(const RowOutcome::Metric& metric) {
-  return mean_with_t_interval(metric.values);
 }
 
 std::string partial_folds_text(const FoldPlan& folds) {

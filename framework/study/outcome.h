@@ -23,6 +23,16 @@ struct PooledPredictions {
   std::vector<Index> example, group;
 };
 
+// The mean of a metric over seeds, with its 95 % interval. That of a metric of pooled predictions
+// is crossed over seeds and test groups: for new groups, given these training data
+// (stats/crossed.h). Any other is Student's over seeds.
+struct MetricEstimate {
+  Index n_seeds = 0;
+  double mean = 0;
+  std::optional<Interval> interval;
+  std::optional<double> group_share;  // of the variance, where it is crossed
+};
+
 // What the trials of a row have come to: one value a seed and metric, since seeds are the
 // replicates, whatever the number of folds. With folds a test metric is that of a seed's pooled
 // predictions; the metrics of other splits, whose examples come in several folds, are means over
@@ -32,6 +42,7 @@ struct RowOutcome {
     std::string path;                          // "test/accuracy"
     std::vector<double> values;                // of `seeds`
     std::vector<std::vector<double>> by_fold;  // [seed][fold of folds.trials]; empty without folds
+    MetricEstimate estimate;
   };
   std::string row;
   FoldPlan folds;
@@ -46,9 +57,6 @@ struct RowOutcome {
 RowOutcome outcome_of_row(const std::string& row, const FoldPlan& folds,
                           const std::vector<TrialFile>& trials,
                           const std::vector<std::string>& metrics);
-
-// The mean of a metric that has values, with Student's interval over seeds.
-MeanEstimate estimate_of(const RowOutcome::Metric& metric);
 
 // "fold 0 of 5 only", "folds 0, 2 of 5 only"; empty where all folds or none are trials.
 std::string partial_folds_text(const FoldPlan& folds);

@@ -39,7 +39,8 @@ TEST(Table, WrapsALongLastColumnUnderItself) {
 }
 
 EstimateText shown(const std::vector<double>& values) {
-  return estimate_text(mean_with_t_interval(values));
+  const MeanEstimate estimate = mean_with_t_interval(values);
+  return estimate_text(estimate.mean, estimate.interval);
 }
 
 TEST(Estimate, ShowsTwoDigitsOfItsHalfWidth) {
@@ -57,14 +58,19 @@ RowOutcome row(const std::string& name, std::vector<RowOutcome::Metric> metrics)
   r.row = name;
   r.n_trials = static_cast<Index>(metrics[0].values.size());
   for (Index seed = 0; seed < r.n_trials; ++seed) r.seeds.push_back(seed);
+  for (RowOutcome::Metric& m : metrics) {
+    if (m.values.empty()) continue;
+    const MeanEstimate e = mean_with_t_interval(m.values);
+    m.estimate = {e.n, e.mean, e.interval, std::nullopt};
+  }
   r.metrics = std::move(metrics);
   return r;
 }
 
 TEST(ClosingTable, HasALineARowWithMeanAndIntervalOfEveryMetric) {
-  EXPECT_EQ(closing_table({row("reference", {{"test/accuracy", {0.953, 0.941, 0.962}, {}},
-                                             {"test/loss", {0.5, 0.5, 0.5}, {}}}),
-                           row("size_only", {{"test/accuracy", {0.5}, {}}})},
+  EXPECT_EQ(closing_table({row("reference", {{"test/accuracy", {0.953, 0.941, 0.962}, {}, {}},
+                                             {"test/loss", {0.5, 0.5, 0.5}, {}, {}}}),
+                           row("size_only", {{"test/accuracy", {0.5}, {}, {}}})},
                           {"test/accuracy", "test/loss"}),
             "row        n  test/accuracy         test/loss\n"
             "reference  3  0.952 [0.926, 0.978]  0.5 [0.5, 0.5]\n"
@@ -76,7 +82,7 @@ TEST(ClosingTable, PutsInBlocksWhatEightyColumnsCannotHold) {
   const std::vector<double> values = {0.953, 0.941, 0.962};
   const std::vector<std::string> metrics = {"test/accuracy", "test/balanced_accuracy", "test/auc"};
   std::vector<RowOutcome::Metric> measured;
-  for (const std::string& path : metrics) measured.push_back({path, values, {}});
+  for (const std::string& path : metrics) measured.push_back({path, values, {}, {}});
   const std::string text = closing_table({row("nearest_neighbours", measured)}, metrics);
   for (const std::string_view line : split(text, '\n')) EXPECT_LE(line.size(), 80U) << line;
   EXPECT_THAT(text, HasSubstr("\n\nrow                 n  test/auc\n"));
@@ -84,18 +90,19 @@ TEST(ClosingTable, PutsInBlocksWhatEightyColumnsCannotHold) {
 
 // A mean of survivors is no estimate of anything.
 TEST(ClosingTable, SaysOfARowWhatIsMissingInPlaceOfNumbers) {
-  RowOutcome missing = row("post", {{"test/loss", {}, {}}});
+  RowOutcome missing = row("post", {{"test/loss", {}, {}, {}}});
   missing.n_missing = 2;
   missing.n_trials = 15;
-  EXPECT_EQ(closing_table({row("reference", {{"test/loss", {0.5}, {}}}), missing}, {"test/loss"}),
-            "row        n  test/loss\n"
-            "reference  1  0.5\n"
-            "post       0  2 of 15 trials missing\n"
-            "Mean and 95 % Student-t interval over n seeds.\n");
+  EXPECT_EQ(
+      closing_table({row("reference", {{"test/loss", {0.5}, {}, {}}}), missing}, {"test/loss"}),
+      "row        n  test/loss\n"
+      "reference  1  0.5\n"
+      "post       0  2 of 15 trials missing\n"
+      "Mean and 95 % Student-t interval over n seeds.\n");
 }
 
 TEST(ClosingTable, SaysWhichTrialsAreNotInTheMeans) {
-  RowOutcome diverged = row("post", {{"test/loss", {0.5}, {}}});
+  RowOutcome diverged = row("post", {{"test/loss", {0.5}, {}, {}}});
   diverged.n_diverged = 2;
   diverged.n_trials = 3;
   EXPECT_THAT(closing_table({diverged}, {"test/loss"}),
@@ -103,7 +110,7 @@ TEST(ClosingTable, SaysWhichTrialsAreNotInTheMeans) {
 }
 
 TEST(ClosingTable, LabelsFoldsThatAreNotAll) {
-  RowOutcome r = row("reference", {{"test/loss", {0.5}, {{0.5}}}});
+  RowOutcome r = row("reference", {{"test/loss", {0.5}, {{0.5}}, {}}});
   r.folds = {5, {0}};
   EXPECT_THAT(closing_table({r}, {"test/loss"}), testing::StartsWith("row (fold 0 of 5 only)  n"));
   r.folds = {5, {0, 2}};
@@ -112,8 +119,18 @@ TEST(ClosingTable, LabelsFoldsThatAreNotAll) {
   EXPECT_THAT(closing_table({r}, {"test/loss"}), testing::StartsWith("row        n"));
 }
 
+TEST(ClosingTable, SaysWhatItsIntervalsAreOver) {
+  RowOutcome r =
+      row("reference", {{"test/auc", {0.5, 0.6}, {}, {}}, {"val/auc", {0.5, 0.6}, {}, {}}});
+  r.metrics[0].estimate.group_share = 0.8;
+  const std::string pooled = closing_table({r}, {"test/auc"});
+  EXPECT_THAT(pooled, HasSubstr("intervals over seeds and test groups"));
+  EXPECT_THAT(pooled, testing::Not(HasSubstr("Student")));
+  EXPECT_THAT(closing_table({r}, {"test/auc", "val/auc"}), HasSubstr("Student-t over seeds."));
+}
+
 TEST(FoldTable, HasALineARowSeedAndFold) {
-  RowOutcome r = row("reference", {{"test/loss", {0.45, 0.6}, {{0.5, 0.4}, {0.7, 0.5}}}});
+  RowOutcome r = row("reference", {{"test/loss", {0.45, 0.6}, {{0.5, 0.4}, {0.7, 0.5}}, {}}});
   r.folds = {3, {0, 2}};
   EXPECT_EQ(fold_table({r}, {"test/loss"}),
             "row        seed  fold  test/loss\n"

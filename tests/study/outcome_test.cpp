@@ -88,7 +88,26 @@ TEST_F(OutcomeTest, SeedsAreTheReplicatesWhateverTheFolds) {
   const RowOutcome outcome = outcome_of_row("r", kTwoFolds, trials, {"test/accuracy"});
   EXPECT_THAT(outcome.seeds, ElementsAre(7, 3));
   EXPECT_THAT(outcome.metrics[0].values, ElementsAre(1, 0.75));
-  EXPECT_EQ(estimate_of(outcome.metrics[0]).n, 2);
+  EXPECT_EQ(outcome.metrics[0].estimate.n_seeds, 2);
+}
+
+// One group all right and one half right, the same for both seeds: z = ±¼ about ¾, of two groups,
+// hence VG = 1/16, VS = VE = 0 and df = 1.
+TEST_F(OutcomeTest, TheIntervalOfPooledPredictionsIsOverGroupsAsWell) {
+  std::vector<TrialFile> trials;
+  for (const Index seed : {0, 1}) {
+    trials.push_back(write(seed, 0, {{0, 1, 1}, {1, 0, -1}}));
+    trials.push_back(write(seed, 1, {{2, 1, 1}, {3, 0, 1}}, 0.5 + static_cast<double>(seed)));
+  }
+  const RowOutcome outcome = outcome_of_row("r", kTwoFolds, trials, {"test/accuracy", "val/loss"});
+  const MetricEstimate accuracy = outcome.metrics[0].estimate;
+  EXPECT_DOUBLE_EQ(accuracy.mean, 0.75);
+  EXPECT_DOUBLE_EQ(accuracy.group_share.value(), 1);
+  constexpr double t = 12.706204736;  // of .975 with one degree of freedom
+  EXPECT_NEAR(accuracy.interval->high - accuracy.mean, t * 0.25, 1e-8);
+  const MetricEstimate loss = outcome.metrics[1].estimate;
+  EXPECT_FALSE(loss.group_share);
+  EXPECT_NEAR(loss.interval->high - loss.mean, t * 0.25, 1e-8);
 }
 
 TEST_F(OutcomeTest, WithoutFoldsAValueIsTheFinalOne) {
