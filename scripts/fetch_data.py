@@ -8,6 +8,7 @@ where the data comes from and under which licence.
 """
 import csv
 import hashlib
+import http.client
 import io
 import os
 import pathlib
@@ -17,6 +18,7 @@ import sys
 import tarfile
 import tempfile
 import urllib.request
+import zlib
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 
@@ -49,15 +51,18 @@ def from_github(repository, commit, keep):
     try:
         with urllib.request.urlopen(url, timeout=60) as reply:
             archive = reply.read()
-    except OSError as error:
+    except (OSError, http.client.HTTPException) as error:
         raise FetchError(f"{url} cannot be downloaded: {error}. Without a network, put the files into a folder and set "
                          "ATTUNE_DATA_MIRROR to its parent.") from error
     files = {}
-    with tarfile.open(fileobj=io.BytesIO(archive), mode="r:gz") as tar:
-        for member in tar:
-            path = member.name.partition("/")[2]
-            if member.isfile() and keep(path):
-                files[path] = tar.extractfile(member).read()
+    try:
+        with tarfile.open(fileobj=io.BytesIO(archive), mode="r:gz") as tar:
+            for member in tar:
+                path = member.name.partition("/")[2]
+                if member.isfile() and keep(path):
+                    files[path] = tar.extractfile(member).read()
+    except (tarfile.TarError, EOFError, OSError, zlib.error) as error:
+        raise FetchError(f"{url} came damaged or cut off ({error}): nothing was changed, fetch it again") from error
     return files
 
 
@@ -125,9 +130,12 @@ def main(arguments):
     try:
         for name in names:
             SETS[name]()
-    except FetchError as error:
+    except (FetchError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("interrupted: nothing was changed", file=sys.stderr)
+        return 130
     return 0
 
 

@@ -148,7 +148,7 @@ const std::vector<Verb>& verbs() {
        .examples = {"status results/quickstart", "status quickstart --json"},
        .exit_codes = {ok, usage}},
       {.name = "import",
-       .summary = "images (DICOM, PNG, JPEG) into a dataset file",
+       .summary = "images (DICOM, NIfTI, PNG and others) into a dataset file",
        .operands = "SOURCE -o FILE.h5 [--labels CSV]",
        .details =
            "Decodes a folder of images by content and writes one dataset file. A program of its "

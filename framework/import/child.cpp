@@ -11,6 +11,8 @@
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
+#include <fstream>
+#include <new>
 #include <utility>
 
 #include "base/error.h"
@@ -18,9 +20,11 @@
 namespace attune {
 namespace {
 
-constexpr rlim_t kCpuSeconds = 300;   // the largest image takes a few
-constexpr int kSilentSeconds = 120;   // of wall clock, between two answers
-constexpr rlim_t kMemory = 6L << 30;  // beyond four times the file
+constexpr rlim_t kCpuSeconds = 300;  // the largest image takes a few
+constexpr int kSilentSeconds = 120;  // of wall clock, between two answers
+// Memory beyond four times the file: what its size lets expect, and no more. Decoders take what a
+// damaged length asks for.
+constexpr rlim_t kLeastMemory = 512L << 20, kMostMemory = 3L << 30, kMaxRatio = 2000;
 constexpr std::size_t kMaxMessage = 4096;
 constexpr int kPipeBytes = 1 << 20;
 
@@ -40,14 +44,23 @@ void write_all(int fd, const void* data, std::size_t size) {
 
 void write_mark(int fd, Mark mark) { write_all(fd, &mark, 1); }
 
+void send_error(int fd, const std::string& text) {
+  write_mark(fd, Mark::error);
+  write_all(fd, text.data(), text.size());
+}
+
 void limit(const std::string& path) {
   const rlimit seconds{kCpuSeconds, kCpuSeconds}, no_core{0, 0};
   setrlimit(RLIMIT_CPU, &seconds);
   setrlimit(RLIMIT_CORE, &no_core);
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)  // they map terabytes
   std::error_code none;
-  const auto bytes = std::filesystem::file_size(path, none);
-  const rlim_t most = kMemory + (none ? 0 : 4 * static_cast<rlim_t>(bytes));
+  const auto size = std::filesystem::file_size(path, none);
+  const rlim_t bytes = none ? 0 : std::min<rlim_t>(size, RLIM_INFINITY / kMaxRatio / 2);
+  rlim_t pages = 0;  // taken already, by the parent
+  std::ifstream("/proc/self/statm") >> pages;
+  const rlim_t most = pages * static_cast<rlim_t>(sysconf(_SC_PAGESIZE)) +
+                      std::min(kMostMemory, kLeastMemory + kMaxRatio * bytes) + 4 * bytes;
   rlimit now{};
   getrlimit(RLIMIT_AS, &now);
   now.rlim_cur = std::min(most, now.rlim_max);
@@ -67,8 +80,9 @@ void limit(const std::string& path) {
     });
     write_mark(fd, Mark::end);
   } catch (const DataError& error) {
-    write_mark(fd, Mark::error);
-    write_all(fd, error.what(), std::strlen(error.what()));
+    send_error(fd, error.what());
+  } catch (const std::bad_alloc&) {
+    send_error(fd, path + " is damaged: it asks for more memory than a file of its size can need");
   } catch (...) {
     _exit(1);
   }

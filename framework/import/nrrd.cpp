@@ -153,7 +153,7 @@ std::size_t components_of(const std::string& path, const Header& h, double first
 void skip_lines(const std::string& path, double count, RawLayout& layout) {
   const std::string text = read_text_header(layout.data_file);
   auto at = static_cast<std::size_t>(layout.offset);
-  for (double line = 0; line < count; ++line)
+  for (auto left = static_cast<std::int64_t>(count); left > 0; --left)
     if (!next_line(text, at)) damaged(path, fmt::format("it has no {} lines to skip", count));
   layout.offset = at;
 }

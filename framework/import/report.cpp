@@ -1,10 +1,9 @@
 #include "import/report.h"
 
-#include <fmt/core.h>
-
 #include <algorithm>
 #include <set>
 
+#include "base/error.h"
 #include "base/text.h"
 #include "import/source.h"
 
