@@ -1,5 +1,9 @@
 #include "experiments/train.h"
 
+#include <algorithm>
+
+#include "train/evaluate.h"
+
 namespace attune {
 
 void TrainKind::fields(FieldList& f) {
@@ -42,9 +46,41 @@ void TrainKind::run(const Trial& trial, const KindOptions& options, RunContext& 
     throw NumericError(fmt::format("{} diverged, and numerics.nan is stop_study", trial.stem()));
 }
 
+Evaluation TrainKind::evaluate(const RunFile& run, const KindOptions& options,
+                               const std::string& data_file, kernels::Threads& threads) {
+  const auto& self = static_cast<const TrainKind&>(options);
+  const RunContent& content = run.content;
+  const std::string name = run.trial.stem();
+  ATTUNE_CHECK(content.status != "diverged", DataError,
+               "{} diverged after {} steps: it has no model to evaluate", name, content.steps);
+  ATTUNE_CHECK(!content.weights.empty(), DataError,
+               "{} keeps no parameters. Set results.save_parameters: [chosen] and train it again",
+               name);
+  const auto& sets = content.weights;
+  const auto chosen = std::find_if(sets.begin(), sets.end(),
+                                   [](const WeightSet& set) { return set.which == "chosen"; });
+  const WeightSet& weights = chosen == sets.end() ? sets.front() : *chosen;
+  const std::unique_ptr<Dataset> data = self.data_.open_other(data_file, self.trainer_.model.patch,
+                                                              {content.class_names, content.gray});
+  Evaluation result{{}, data->sha256(), weights.which, weights.step};
+  threads.run([&] {
+    Learner<float> learner(self.trainer_.learner(), data->n_classes(), 0);
+    load_weights(weights, name, learner);
+    const std::vector<Index> lengths = data->n_tokens(Split::test);
+    // Images that are longer than any that it was trained on have a batch for themselves.
+    const Index longest =
+        lengths.empty() ? Index{0} : *std::max_element(lengths.begin(), lengths.end());
+    const Index budget = std::max(longest, self.trainer_.train.batch_tokens);
+    Batch batch;
+    result.predictions = predict(learner, *data, Split::test, {budget, 0}, batch);
+  });
+  return result;
+}
+
 const Kind train_kind{
     "train", "trains a model from scratch, chooses a step on validation data, tests it once",
-    [] { return std::unique_ptr<KindOptions>(std::make_unique<TrainKind>()); }, &TrainKind::run};
+    [] { return std::unique_ptr<KindOptions>(std::make_unique<TrainKind>()); }, &TrainKind::run,
+    &TrainKind::evaluate};
 
 const std::vector<Listed>& listed_models() {
   static const std::vector<Listed> models = {

@@ -15,6 +15,8 @@ class TrainKind : public KindOptions {
   std::vector<std::string> shown_metrics() const override { return metrics_.shown; }
 
   static void run(const Trial& trial, const KindOptions& options, RunContext& context);
+  static Evaluation evaluate(const RunFile& run, const KindOptions& options,
+                             const std::string& data_file, kernels::Threads& threads);
 
  private:
   std::unique_ptr<Dataset> open(Index seed, std::optional<Index> fold) const;

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Opens every group of run files in every reader that people use, and compares what the readers see.
+"""Opens every group of run files, and of what `attune eval -o` writes, in every reader that people use, and compares what the readers see.
 
     python3 -m venv /tmp/readers && /tmp/readers/bin/pip install numpy h5py xarray netCDF4 h5netcdf
     /tmp/readers/bin/python scripts/check_run_file.py results/*/trials/*.h5

@@ -1,5 +1,7 @@
 #include "cli/command.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <boost/program_options.hpp>
 #include <filesystem>
@@ -180,6 +182,10 @@ std::optional<std::string> Command::text(const std::string& option) const {
 std::optional<Index> Command::integer(const std::string& option) const {
   const auto value = text(option);
   return value ? std::optional<Index>(std::stoll(*value)) : std::nullopt;
+}
+
+int Command::threads() const {
+  return static_cast<int>(integer("threads").value_or(std::max(1L, sysconf(_SC_NPROCESSORS_ONLN))));
 }
 
 std::optional<double> Command::seconds(const std::string& option) const {

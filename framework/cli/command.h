@@ -22,6 +22,7 @@ struct Command {
   std::optional<Index> integer(const std::string& option) const;
   std::optional<double> seconds(const std::string& option) const;            // "30m"
   std::optional<std::vector<Index>> seeds(const std::string& option) const;  // "0-9"
+  int threads() const;  // --threads, else all cores
 };
 
 // The verb comes first; options and key=value stand in any order after it; `--` ends the options.

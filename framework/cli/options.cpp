@@ -147,6 +147,27 @@ const std::vector<Verb>& verbs() {
        .options = {{"out", "o", "DIR", "folder that a study's name is looked for in [results]"}},
        .examples = {"status results/quickstart", "status quickstart --json"},
        .exit_codes = {ok, usage}},
+      {.name = "eval",
+       .summary = "a trained model on other data: metrics with intervals over groups",
+       .operands = "RUN.h5 DATA.h5",
+       .details =
+           "Reads the model and its way of reading images from a run file, and predicts every "
+           "image "
+           "of a dataset file, whatever its /split says. Prints loss, accuracy, balanced accuracy "
+           "and AUC, each with a 95 % interval over the data's groups, and which class was taken "
+           "for which. Classes are matched by name; gray values are normalised as in training.",
+       .min_operands = 2,
+       .max_operands = 2,
+       .options = {{"out",
+                    "o",
+                    "FILE",
+                    "keep predictions and metrics in this HDF5 file",
+                    {},
+                    check_folder},
+                   {"threads", "", "N", "[all cores]", {}, check_threads}},
+       .examples = {"eval results/ct/trials/reference-s0-4c1e0aa2.h5 data/other.h5",
+                    "eval reference-s0-4c1e0aa2.h5 data/other.h5 -o other_eval.h5"},
+       .exit_codes = {ok, failure, usage, damaged}},
       {.name = "import",
        .summary = "images (DICOM, NIfTI, PNG and others) into a dataset file",
        .operands = "SOURCE -o FILE.h5 [--labels CSV]",

@@ -29,6 +29,7 @@ ExitCode verb_list(Session& session);
 ExitCode verb_explain(Session& session);
 ExitCode verb_show(Session& session);
 ExitCode verb_status(Session& session);
+ExitCode verb_eval(Session& session);
 ExitCode verb_import(Session& session);
 
 // The verb's function; null for a verb without one.

@@ -9,6 +9,7 @@
 
 #include "base/files.h"
 #include "base/json.h"
+#include "cli/find_study.h"
 #include "cli/progress.h"
 #include "cli/session.h"
 #include "cli/signals.h"
@@ -64,9 +65,7 @@ LoadOptions from_run_file(const std::string& path) {
   LoadOptions load;
   if (run.head.fold) load.overrides.push_back(fmt::format("data.split.test=[{}]", *run.head.fold));
   load.path = path;
-  load.text =
-      run.trial.config_yaml +
-      fmt::format("name: {}\nseeds: [{}]\n", to_text(FieldValue(run.head.name)), run.head.seed);
+  load.text = study_text(run);
   const std::string metadata = path.substr(0, path.size() - 3) + ".meta.json";
   if (file_exists(metadata)) {
     const Json json = read_metadata(metadata);
@@ -264,8 +263,6 @@ Progress::Style style_of(const Console& console) {
   return style;
 }
 
-int default_threads() { return static_cast<int>(std::max(1L, sysconf(_SC_NPROCESSORS_ONLN))); }
-
 }  // namespace
 
 ExitCode verb_run(Session& session) {
@@ -301,7 +298,7 @@ ExitCode verb_run(Session& session) {
     folder.freeze(study.yaml());
     Progress progress(style_of(console));
     LaunchOptions launch;
-    launch.threads = static_cast<int>(command.integer("threads").value_or(default_threads()));
+    launch.threads = command.threads();
     launch.sink = [&progress](const Event& event) { progress(event); };
     launch.stop = &session.stop;
     launch.argv = session.argv;

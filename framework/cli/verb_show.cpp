@@ -3,8 +3,6 @@
 #include <set>
 
 #include "base/error.h"
-#include "base/files.h"
-#include "base/hash.h"
 #include "base/json.h"
 #include "base/quantity.h"
 #include "base/text.h"
@@ -21,13 +19,6 @@ namespace attune {
 namespace {
 
 using Align = Table::Align;
-
-// The metadata beside a run file; null when a run file travels alone.
-Json metadata_of(const std::string& run_path) {
-  const std::string path =
-      run_path.substr(0, run_path.size() - std::string_view(".h5").size()) + ".meta.json";
-  return file_exists(path) ? read_metadata(path) : Json();
-}
 
 std::string text_at(const Json& json, std::initializer_list<const char*> keys) {
   const Json* at = &json;
@@ -113,21 +104,10 @@ Json head_json(const RunHead& head) {
   return json.set("final", std::move(final));
 }
 
-// What HDF5 keeps without a checksum (finals, the config) is told by the metadata's.
-void check_bytes(const std::string& path, const Json& metadata) {
-  const std::string recorded = text_at(metadata, {"run_file_sha256"});
-  if (recorded.empty()) return;
-  const std::string found = sha256(read_file(path));
-  ATTUNE_CHECK(found == recorded, DamagedError,
-               "{}: its SHA-256 is {:.8}…, and {:.8}… when it was written: the file is damaged. "
-               "Remove it, and the same command trains this trial again",
-               path, found, recorded);
-}
-
 void show_run(const Console& console, const std::string& path) {
   const RunFile run = read_run_file(path);
-  const Json metadata = metadata_of(path);
-  check_bytes(path, metadata);
+  const Json metadata = metadata_beside(path);
+  checked_sha256(path, metadata);
   const Output& out = console.out;
   if (console.json) {
     Json config = Json::Map{};
@@ -230,7 +210,7 @@ void show_study(const Console& console, const std::string& path) {
     const RunFile run = read_run_file(first);
     text += "\n" + rows_text(finished, n_folds(run), out.width) + "\n";
     text += fmt::format("{}, as an example:\n\n{}\n", first, curves_text(run.content.metrics));
-    text += config_text(run.trial, metadata_of(first), out.width);
+    text += config_text(run.trial, metadata_beside(first), out.width);
   }
   out.print(text);
 }

@@ -8,6 +8,7 @@
 #include "base/build_facts.h"
 #include "base/error.h"
 #include "base/files.h"
+#include "base/hash.h"
 
 namespace attune {
 namespace {
@@ -78,6 +79,23 @@ Json read_metadata(const std::string& path) {
                "{}: is no metadata that this version reads: its schema is {}, not attune.meta@1",
                path, text != nullptr ? *text : "none");
   return json;
+}
+
+Json metadata_beside(const std::string& run_path) {
+  const std::string path =
+      run_path.substr(0, run_path.size() - std::string_view(".h5").size()) + ".meta.json";
+  return run_path.ends_with(".h5") && file_exists(path) ? read_metadata(path) : Json();
+}
+
+std::string checked_sha256(const std::string& run_path, const Json& metadata) {
+  std::string found = sha256(read_file(run_path));
+  const Json* recorded = metadata.find("run_file_sha256");
+  const std::string* text = recorded ? recorded->text() : nullptr;
+  ATTUNE_CHECK(!text || text->empty() || found == *text, DamagedError,
+               "{}: its SHA-256 is {:.8}…, and {:.8}… when it was written: the file is damaged. "
+               "Remove it, and the same command trains this trial again",
+               run_path, found, *text);
+  return found;
 }
 
 }  // namespace attune

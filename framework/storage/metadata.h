@@ -41,6 +41,13 @@ std::string metadata_text(const RunMetadata& metadata, std::string_view identity
 // DamagedError when the file is no metadata of this version; StorageError when it is not there.
 Json read_metadata(const std::string& path);
 
+// The metadata beside a run file; null where a run file travels alone.
+Json metadata_beside(const std::string& run_path);
+
+// The SHA-256 of a run file. DamagedError when the metadata beside it, where there is some, tells
+// another one: HDF5 itself checks neither the finals nor the config.
+std::string checked_sha256(const std::string& run_path, const Json& metadata);
+
 // Now, as in RunMetadata::started.
 std::string utc_now();
 

@@ -7,6 +7,7 @@
 #include "base/fields.h"
 #include "datasets/data_kinds.h"
 #include "kernels/parallel.h"
+#include "storage/run_file.h"
 #include "storage/trial.h"
 #include "train/recorder.h"
 
@@ -32,11 +33,23 @@ struct RunContext {
   kernels::Threads& threads;
 };
 
+// What the model of a finished run says of other data.
+struct Evaluation {
+  Predictions predictions;
+  std::string data_sha256;
+  std::string parameters;  // which set of the run's: "chosen"
+  Index step = 0;          // of these parameters
+};
+
 // A kind of trial. Running one is a function of the trial's value, the data and the binary alone.
 struct Kind {
   std::string name, doc;
   std::unique_ptr<KindOptions> (*options)();
   void (*run)(const Trial& trial, const KindOptions& options, RunContext& context);
+  // A finished run's model on every example of a dataset file; null where runs keep no model.
+  // DataError when the run or the file cannot serve.
+  Evaluation (*evaluate)(const RunFile& run, const KindOptions& options,
+                         const std::string& data_file, kernels::Threads& threads) = nullptr;
 };
 
 // What a kind can record, for `attune list metrics` and `list probes`.
