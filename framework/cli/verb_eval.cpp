@@ -8,11 +8,11 @@
 #include "cli/find_study.h"
 #include "cli/session.h"
 #include "cli/table.h"
-#include "stats/crossed.h"
 #include "storage/eval_file.h"
 #include "storage/metadata.h"
+#include "study/outcome.h"
 #include "study/study_config.h"
-#include "train/metrics.h"
+#include "train/evaluate.h"
 
 namespace attune {
 namespace {
@@ -27,25 +27,11 @@ Study study_of(const RunFile& run, const std::string& path, std::span<const Kind
   return load_study(load, kinds);
 }
 
-// The metric of some of the examples.
-std::optional<double> metric_of(const std::string& name, const Predictions& p,
-                                std::span<const Index> examples) {
-  Scored some;
-  some.n_classes = p.n_outputs;
-  for (const Index i : examples) {
-    const float* logits = p.output.data() + i * p.n_outputs;
-    some.logits.insert(some.logits.end(), logits, logits + p.n_outputs);
-    some.target.push_back(p.target[static_cast<std::size_t>(i)]);
-  }
-  return classification_metric(name, some);
-}
-
 void measure(EvalContent& content) {
   const Predictions& p = content.predictions;
+  const std::vector<PooledPredictions> one = {{scored(p), p.example, p.group}};
   for (const MetricInfo& info : classification_metrics()) {
-    const auto estimate = crossed_statistic(
-        1, p.group,
-        [&](Index, std::span<const Index> examples) { return metric_of(info.name, p, examples); });
+    const auto estimate = crossed_estimate(info.name, one);
     if (!estimate) continue;  // data that cannot have it, such as the AUC of one class
     content.n_groups = estimate->n_groups;
     EvalMetric m{{"eval", info.name, estimate->value, info.units, info.goal, ""}, {}, {}};
@@ -72,15 +58,14 @@ std::string metrics_text(const EvalContent& content, std::size_t width) {
   Table table({{"metric"}, {"value", Table::Align::right}, {"95 % interval"}});
   bool any = false;
   for (const EvalMetric& m : content.metrics) {
-    MeanEstimate estimate{.n = content.n_groups, .mean = m.metric.value, .sd = 0, .interval = {}};
-    if (m.low && m.high) estimate.interval = Interval{*m.low, *m.high};
-    const EstimateText shown = estimate_text(estimate);
+    const auto interval =
+        m.low && m.high ? std::optional(Interval{*m.low, *m.high}) : std::optional<Interval>();
+    const EstimateText shown = estimate_text(m.metric.value, interval);
     table.row({m.metric.name, shown.mean, shown.interval});
-    any = any || m.low;
+    any = any || interval;
   }
   return table.text(width) +
-         (any ? fmt::format("Intervals for new groups, from the {} here (delete-one jackknife), "
-                            "given this model.\n",
+         (any ? fmt::format("Intervals for new groups, from the {} here, given this model.\n",
                             content.n_groups)
               : "One group, or classes in one group alone, say nothing of other groups.\n");
 }

@@ -6,7 +6,6 @@
 #include <span>
 
 #include "base/text.h"
-#include "stats/crossed.h"
 #include "storage/run_file.h"
 
 namespace attune {
@@ -98,8 +97,16 @@ Scored part_of(const Scored& all, std::span<const Index> examples) {
   return part;
 }
 
-// Means over examples are crossed as such, other statistics by pseudo-values. None where seeds were
-// not tested on the same examples.
+MetricEstimate estimate_of(const RowOutcome& row, const RowOutcome::Metric& metric) {
+  if (!row.pooled.empty() && metric.path.starts_with(kTest))
+    if (const auto crossed = crossed_estimate(metric.path.substr(kTest.size()), row.pooled))
+      return {crossed->n_seeds, crossed->value, crossed->interval, crossed->group_share()};
+  const MeanEstimate estimate = mean_with_t_interval(metric.values);
+  return {estimate.n, estimate.mean, estimate.interval, std::nullopt};
+}
+
+}  // namespace
+
 std::optional<CrossedEstimate> crossed_estimate(const std::string& metric,
                                                 const std::vector<PooledPredictions>& seeds) {
   const PooledPredictions& first = seeds.front();
@@ -118,16 +125,6 @@ std::optional<CrossedEstimate> crossed_estimate(const std::string& metric,
       y[static_cast<std::size_t>(s)].push_back(value(s, {&i, 1}).value());
   return crossed_mean(y, first.group);
 }
-
-MetricEstimate estimate_of(const RowOutcome& row, const RowOutcome::Metric& metric) {
-  if (!row.pooled.empty() && metric.path.starts_with(kTest))
-    if (const auto crossed = crossed_estimate(metric.path.substr(kTest.size()), row.pooled))
-      return {crossed->n_seeds, crossed->value, crossed->interval, crossed->group_share()};
-  const MeanEstimate estimate = mean_with_t_interval(metric.values);
-  return {estimate.n, estimate.mean, estimate.interval, std::nullopt};
-}
-
-}  // namespace
 
 RowOutcome outcome_of_row(const std::string& row, const FoldPlan& folds,
                           const std::vector<TrialFile>& trials,

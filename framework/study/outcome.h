@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "datasets/data_kinds.h"
-#include "stats/interval.h"
+#include "stats/crossed.h"
 #include "train/metrics.h"
 
 namespace attune {
@@ -22,6 +22,12 @@ struct PooledPredictions {
   Scored scored;
   std::vector<Index> example, group;
 };
+
+// A metric's mean over seeds, with its interval crossed over seeds and groups: means over examples
+// as such, other statistics by pseudo-values (stats/crossed.h). None where the seeds were not
+// tested on the same examples, or these cannot have it.
+std::optional<CrossedEstimate> crossed_estimate(const std::string& metric,
+                                                const std::vector<PooledPredictions>& seeds);
 
 // The mean of a metric over seeds, with its 95 % interval. That of a metric of pooled predictions
 // is crossed over seeds and test groups: for new groups, given these training data
