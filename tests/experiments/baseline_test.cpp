@@ -15,8 +15,6 @@
 namespace attune {
 namespace {
 
-using testing::HasSubstr;
-using testing::UnorderedElementsAre;
 
 const std::string kNames[] = {"pixels_logistic", "size_only", "nearest_neighbours"};
 

@@ -36,8 +36,8 @@ class FoldRun : public testing::Test {
                  "data.split.scheme=kfold",
                  "data.split.count=3",
                  "baselines=[size_only]",
-                 "train.steps=60",
-                 "train.eval_every=20",
+                 "train.steps=20",
+                 "train.eval_every=10",
                  "checkpoint.every=7",
                  "model.dropout=0.1",
                  "seeds=[0, 1]"};

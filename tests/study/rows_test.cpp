@@ -9,7 +9,6 @@ namespace attune {
 namespace {
 
 using testing::ElementsAre;
-using testing::HasSubstr;
 
 const std::string kFolds = "{by: group, scheme: kfold, count: 3}";
 const std::string kBaselines = "seeds: [0, 4]\nbaselines: [size_only, nearest_neighbours]\n";
