@@ -216,7 +216,12 @@ ImportReport import_images(const ImportOptions& options) {
   report.duplicates = importer.write(report.table);
   report.has_groups = selection.has_groups;
   report.n_files = static_cast<Index>(selection.rows.size());
-  for (const FileHeader& header : importer.headers()) ++report.formats[header.format];
+  Index n_display = 0;
+  for (const FileHeader& header : importer.headers()) {
+    ++report.formats[header.format];
+    n_display += header.display ? 1 : 0;
+  }
+  report.mixed_units = n_display > 0 && n_display < report.n_files && !options.window;
   report.no_row = selection.no_row;
   report.no_file = selection.no_file;
   return report;

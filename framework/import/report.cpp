@@ -120,6 +120,10 @@ std::string report_text(const ImportReport& report) {
     text +=
         "\nno groups are given: each file is its own, so that images of one patient may be split "
         "apart\n";
+  if (report.mixed_units)
+    text +=
+        "\nwarning: PNG and JPEG, in 0 .. 1, stand beside values in units of their own; --window "
+        "brings all to 0 .. 1\n";
   return text + duplicates_text(report);
 }
 
@@ -159,6 +163,7 @@ Json report_json(const ImportReport& report) {
       .set("height", json_of(spread_of(table.height)))
       .set("width", json_of(spread_of(table.width)))
       .set("sizes", counts.n_sizes)
+      .set("mixed_units", report.mixed_units)
       .set("images_without_row", report.no_row)
       .set("rows_without_file", report.no_file)
       .set("duplicates", std::move(duplicates));

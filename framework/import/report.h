@@ -28,6 +28,7 @@ struct ImportReport {
   bool has_groups = false;  // of people's choice, rather than a file each
   Index n_files = 0;
   std::map<std::string, Index> formats;      // files
+  bool mixed_units = false;                  // shares of white beside values in units of their own
   std::vector<std::string> no_row, no_file;  // left out
   std::vector<Duplicates> duplicates;
 };
