@@ -39,7 +39,8 @@ TYPED_TEST(Optimiser, AdamWFollowsItsEquations) {
   Array<double> p = widened(s.value), m({n}), v({n});
   const AdamWOptions base{.lr = 0.01, .beta1 = 0.9, .beta2 = 0.99, .eps = 1e-8};
   for (int t = 1; t <= 5; ++t) {
-    const auto grad = Array<TypeParam>::random({n}, static_cast<std::uint64_t>(10 + t));
+    const auto grad =
+        Array<TypeParam>::random({n}, std::uint64_t{10} + static_cast<std::uint64_t>(t));
     AdamWOptions options = base;
     options.step = t;
     adamw<TypeParam>(options, kDecay, in(grad), s.value.view(), s.m.view(), s.v.view());
@@ -77,7 +78,8 @@ TYPED_TEST(Optimiser, SgdFollowsItsEquations) {
     State<TypeParam> s(n);
     Array<double> p = widened(s.value), velocity({n});
     for (int t = 1; t <= 4; ++t) {
-      const auto grad = Array<TypeParam>::random({n}, static_cast<std::uint64_t>(10 + t));
+      const auto grad =
+          Array<TypeParam>::random({n}, std::uint64_t{10} + static_cast<std::uint64_t>(t));
       sgd<TypeParam>({.lr = 0.05, .momentum = momentum}, kDecay, in(grad), s.value.view(),
                      momentum > 0 ? s.velocity.view() : View<TypeParam>());
       for (Index i = 0; i < n; ++i) {

@@ -13,7 +13,6 @@ namespace {
 using testing::Array;
 using testing::Ids;
 using testing::in;
-using testing::same_bits;
 using testing::widened;
 
 template <class Real>
