@@ -49,7 +49,7 @@ void send_error(int fd, const std::string& text) {
   write_all(fd, text.data(), text.size());
 }
 
-void limit(const std::string& path) {
+void limit([[maybe_unused]] const std::string& path) {
   const rlimit seconds{kCpuSeconds, kCpuSeconds}, no_core{0, 0};
   setrlimit(RLIMIT_CPU, &seconds);
   setrlimit(RLIMIT_CORE, &no_core);

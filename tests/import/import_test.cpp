@@ -15,6 +15,11 @@
 #include "tests/import/image_files.h"
 #include "tests/import/test_folder.h"
 
+#ifdef __SANITIZE_ADDRESS__
+// What is freed shall count as free in the test of memory.
+extern "C" const char* __asan_default_options() { return "quarantine_size_mb=1"; }  // NOLINT
+#endif
+
 namespace attune {
 namespace {
 
