@@ -66,7 +66,7 @@ void merge(Node& into, const Node& from, const std::string& prefix, Diagnostics&
 // {a: {b: value}} for "a.b" (or "a/b"): how a value at a dotted key is merged.
 Node nested(std::string_view key, Node value, const Origin& at) {
   const auto last = key.find_last_of("./");
-  Node map{.kind = Node::Kind::map, .at = at};
+  Node map{.kind = Node::Kind::map, .entries = {}, .at = at};
   map.entries.push_back({std::string(last == std::string_view::npos ? key : key.substr(last + 1)),
                          at, std::move(value)});
   return last == std::string_view::npos ? map : nested(key.substr(0, last), std::move(map), at);
@@ -110,7 +110,7 @@ class Composer {
     if (!body) return document;
 
     const std::vector<Choice> choices = layers(take_defaults(*body, loaded.source), overrides);
-    document.root = {.kind = Node::Kind::map, .at = {loaded.source, 1, 1}};
+    document.root = {.kind = Node::Kind::map, .entries = {}, .at = {loaded.source, 1, 1}};
     for (const Choice& choice : choices) {
       const int layer = next_layer_++;
       if (choice.is_self()) {

@@ -78,12 +78,16 @@ class Builder : public YAML::EventHandler {
     const std::string_view written = rest(mark);
     const bool is_word =
         !loaded_ || written.starts_with('~') || lower(std::string(written.substr(0, 4))) == "null";
-    add({.kind = Node::Kind::null, .text = is_word ? "null" : "", .at = origin(mark)}, mark);
+    add({.kind = Node::Kind::null,
+         .text = is_word ? "null" : "",
+         .entries = {},
+         .at = origin(mark)},
+        mark);
   }
   void OnAlias(const YAML::Mark& mark, YAML::anchor_t) override {
     refuse(mark,
            "aliases (*name) are not read; refer to a value by its key, as in ${model.d_model}");
-    add({.at = origin(mark)}, mark);
+    add({.entries = {}, .at = origin(mark)}, mark);
   }
   void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
                 const std::string& value) override {
@@ -99,7 +103,12 @@ class Builder : public YAML::EventHandler {
       refuse(mark, "this quote is not closed");
       throw Stop{};
     }
-    add({.kind = Node::Kind::scalar, .text = value, .quoted = quoted, .at = origin(mark)}, mark);
+    add({.kind = Node::Kind::scalar,
+         .text = value,
+         .quoted = quoted,
+         .entries = {},
+         .at = origin(mark)},
+        mark);
   }
   void OnSequenceStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
                        YAML::EmitterStyle::value) override {
@@ -166,7 +175,7 @@ class Builder : public YAML::EventHandler {
       refuse(mark, fmt::format("nested deeper than {} levels; no config needs that", kMostDepth));
       throw Stop{};
     }
-    levels_.push_back({.node = {.kind = kind, .at = origin(mark)}, .mark = mark});
+    levels_.push_back({.node = {.kind = kind, .entries = {}, .at = origin(mark)}, .mark = mark});
   }
   void close() {
     Level level = std::move(levels_.back());
@@ -368,10 +377,10 @@ std::optional<Node> parse_value(const std::string& value, const std::string& tok
                                 const Origin& at, Diagnostics& diagnostics) {
   const std::string text(trim(value));
   if (text == "null" || text == "~")
-    return Node{.kind = Node::Kind::null, .text = "null", .at = at};
+    return Node{.kind = Node::Kind::null, .text = "null", .entries = {}, .at = at};
   static constexpr std::string_view kYamlStarts = "[{'\"";
   if (kYamlStarts.find(text[0]) == std::string_view::npos) {
-    return Node{.kind = Node::Kind::scalar, .text = text, .at = at};
+    return Node{.kind = Node::Kind::scalar, .text = text, .entries = {}, .at = at};
   }
   if (text.size() > kMostBytes || invalid_utf8(text) != std::string::npos) {
     diagnostics.error(

@@ -129,13 +129,14 @@ std::optional<RunningTrial> StudyFolder::start(const Trial& trial) {
   const std::string stem = trial.stem(), folder = path_ + "/running/" + stem;
   constexpr int kAttempts = 100;
   for (int attempt = 0;; ++attempt) {
-    make_folders(folder);
     std::optional<FileLock> lock;
     try {
+      make_folders(folder);
       lock = FileLock::try_lock(lock_path(folder));
     } catch (const StorageError&) {
-      // Its last owner has just finished and removed the folder.
-      if (file_exists(folder) || attempt == kAttempts) throw;
+      // Its last owner may have finished and removed the folder, which a third process may have
+      // made again by now: what lasts is told from what passes by trying.
+      if (attempt == kAttempts) throw;
       continue;
     }
     if (!lock) {
