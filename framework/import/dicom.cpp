@@ -1,5 +1,6 @@
 #include <gdcmAttribute.h>
 #include <gdcmPixmapReader.h>
+#include <gdcmSequenceOfFragments.h>
 #include <gdcmSequenceOfItems.h>
 
 #include <algorithm>
@@ -12,6 +13,7 @@
 #include "base/error.h"
 #include "base/text.h"
 #include "import/byte_source.h"
+#include "import/codestream.h"
 #include "import/reader.h"
 
 // GDCM itself rather than through ITK, which applies one slope to all frames and tells nothing of
@@ -202,11 +204,27 @@ class DicomReader : public SliceReader {
                  path_);
   }
 
-  // Luma is the first component.
   bool is_ybr() const {
     using Kind = gdcm::PhotometricInterpretation;
-    return kind_ == Kind::YBR_FULL || kind_ == Kind::YBR_FULL_422 || kind_ == Kind::YBR_RCT ||
-           kind_ == Kind::YBR_ICT;
+    return kind_ == Kind::YBR_FULL || kind_ == Kind::YBR_FULL_422 || is_transformed();
+  }
+
+  // JPEG 2000's own transforms, which its decoder undoes.
+  bool is_transformed() const {
+    using Kind = gdcm::PhotometricInterpretation;
+    return kind_ == Kind::YBR_RCT || kind_ == Kind::YBR_ICT;
+  }
+
+  // Whether the first of three components is luma. GDCM converts no colours but JPEG 2000's.
+  bool has_luma_first() const {
+    const gdcm::SequenceOfFragments* fragments = image().GetDataElement().GetSequenceOfFragments();
+    const gdcm::ByteValue* stream = fragments && fragments->GetNumberOfFragments() > 0
+                                        ? fragments->GetFragment(0).GetByteValue()
+                                        : nullptr;
+    if (stream && stream->GetPointer())
+      if (const auto told = components_of({stream->GetPointer(), stream->GetLength()}))
+        return *told == Components::luma_first;
+    return is_ybr() && !is_transformed();
   }
 
   bool is_signed() const {
@@ -247,6 +265,7 @@ class DicomReader : public SliceReader {
     const std::size_t needed = out.GetScalarType() == gdcm::PixelFormat::SINGLEBIT
                                    ? (pixels + 7) / 8
                                    : pixels * out.GetPixelSize();
+    luma_first_ = has_luma_first();
     if (buffer_.size() < needed || !image().GetBuffer(buffer_.data()))
       damaged(path_, "its DICOM pixels cannot be read");
   }
@@ -259,7 +278,7 @@ class DicomReader : public SliceReader {
     const T* in = reinterpret_cast<const T*>(buffer_.data()) + first * samples;
     const bool planes = samples == 3 && image().GetPlanarConfiguration() == 1;
     const std::size_t step = planes ? 1 : samples, next = planes ? n : 1;
-    const bool colour = samples == 3 && !is_ybr();
+    const bool colour = samples == 3 && !luma_first_;
     // JPEG 2000 streams that call themselves unsigned, where the file says signed, come unsigned.
     const double range = std::exp2(image().GetPixelFormat().GetBitsStored());
     const double wraps = is_signed() ? range / 2 : std::numeric_limits<double>::infinity();
@@ -307,6 +326,7 @@ class DicomReader : public SliceReader {
   gdcm::PixmapReader reader_;  // ImageReader aborts on images without a count of frames
   gdcm::PhotometricInterpretation kind_;
   std::vector<char> buffer_;  // all frames
+  bool luma_first_ = false;
 };
 
 }  // namespace

@@ -194,6 +194,65 @@ TEST_F(DecodeTest, DicomColourMayBeInterleavedOrInPlanes) {
   EXPECT_THAT(gray(dicom(file)), luma_of_two);
 }
 
+// PS3.5, 8.2.4: YBR_RCT and YBR_ICT say that the stream has JPEG 2000's component transform, which
+// its decoder undoes. Four red pixels, by OpenJPEG; of its COD segment the fifth byte is the
+// transform.
+TEST_F(DecodeTest, ColourOfJpeg2000IsLumaWhateverItsTransform) {
+  const std::string head(
+      "\xff\x4f\xff\x51\0\x2f\0\0\0\0\0\4\0\0\0\1\0\0\0\0\0\0\0\0\0\0\0\4\0\0\0\1\0\0\0\0\0\0\0\0"
+      "\0\3\7\1\1\7\1\1\7\1\1\xff\x52\0\x0c\0\0\0\1",
+      59);
+  const std::string rest("\0\4\4\0\1\xff\x5c\0\4\x40\x40\xff\x90\0\x0a\0\0\0\0\0", 20);
+  const std::string transformed =
+      head + '\1' + rest +
+      std::string("\x1b\0\1\xff\x93\xcf\xb4\x10\x09\x46\x36\x7f\x80\xdf\x80\x10\x02\x5c\xff\xd9",
+                  20);
+  const std::string plain =
+      head + '\0' + rest +
+      std::string(
+          "\x1d\0\1\xff\x93\xcf\xb4\x08\x02\x5b\xdf\x80\x10\x09\x47\xdf\x80\x10\x09\x47\xff\xd9",
+          22);
+  DicomFile file{.width = 4, .syntax = "1.2.840.10008.1.2.4.90", .encapsulated = true};
+  file.bits_allocated = file.bits_stored = 8;
+  file.is_signed = 0;
+  file.n_samples = 3;
+  // The last is wrong about its stream, which wins.
+  for (const char* photometric : {"RGB", "YBR_RCT", "YBR_ICT", "YBR_FULL"}) {
+    file.photometric = photometric;
+    file.pixels = transformed;
+    EXPECT_THAT(gray(dicom(file)), Each(FloatNear(0.299F * 255, 1e-3F))) << photometric;
+  }
+  file.photometric = "RGB";
+  file.pixels = plain;
+  EXPECT_THAT(gray(dicom(file)), Each(FloatNear(0.299F * 255, 1e-3F)));
+  file.photometric = "YBR_FULL";  // then 255 is luma
+  EXPECT_THAT(gray(dicom(file)), Each(255));
+}
+
+// A JPEG with JFIF's marker holds luma and chroma, one with Adobe's transform 0 what it was given.
+TEST_F(DecodeTest, ColourOfJpegInDicomIsWhatItsStreamSays) {
+  U8 red;
+  for (int i = 0; i < 64; ++i) red.insert(red.end(), {255, 0, 0});
+  const std::string jfif = jpeg(8, 8, 3, red);
+  std::string adobe =
+      jpeg(8, 8, 3, red, jpeg_marker(0xee, std::string("Adobe\0\x64\0\0\0\0\0", 12)));
+  const std::string_view own("\xff\xe0\0\x10JFIF", 8);
+  adobe.erase(adobe.find(own), 18);
+  DicomFile file{.height = 8, .width = 8, .syntax = "1.2.840.10008.1.2.4.50", .encapsulated = true};
+  file.bits_allocated = file.bits_stored = 8;
+  file.is_signed = 0;
+  file.n_samples = 3;
+  for (const char* photometric : {"RGB", "YBR_FULL", "YBR_FULL_422"}) {
+    file.photometric = photometric;
+    file.pixels = jfif;
+    EXPECT_THAT(gray(dicom(file)), Each(FloatNear(0.299F * 255, 1.5F))) << photometric;
+    // Red's luma 76, blue difference 85 and red difference 255, taken as red, green, and blue.
+    file.pixels = adobe;
+    EXPECT_THAT(gray(dicom(file)), Each(FloatNear(0.299F * 76 + 0.587F * 85 + 0.114F * 255, 2)))
+        << photometric;
+  }
+}
+
 TEST_F(DecodeTest, DicomThatCannotBeReadRightIsRefused) {
   DicomFile file{.pixels = bytes_of(I16{5})};
   file.slope = "two";

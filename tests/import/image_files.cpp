@@ -131,6 +131,20 @@ std::string dicom_sequence(unsigned group, unsigned element,
   return dicom_element(group, element, "SQ", all);
 }
 
+namespace {
+
+// An empty table of offsets, one fragment, the end.
+std::string encapsulated(std::string stream) {
+  if (stream.size() % 2 != 0) stream += '\0';
+  const auto item = [](unsigned kind, std::size_t size) {
+    return little(0xfffe, 2) + little(kind, 2) + little(size, 4);
+  };
+  return little(0x7fe0, 2) + little(0x10, 2) + "OB" + little(0, 2) + little(0xffffffff, 4) +
+         item(0xe000, 0) + item(0xe000, stream.size()) + stream + item(0xe0dd, 0);
+}
+
+}  // namespace
+
 std::string dicom(const DicomFile& f) {
   const auto number = [](unsigned element, unsigned value) {
     return dicom_element(0x28, element, "US", little(value, 2));
@@ -141,7 +155,7 @@ std::string dicom(const DicomFile& f) {
   const std::string ct = "1.2.840.10008.5.1.4.1.1.2", id = "1.2.3.4";
   const std::string meta = dicom_element(2, 1, "OB", std::string("\0\1", 2)) +
                            dicom_element(2, 2, "UI", ct) + dicom_element(2, 3, "UI", id) +
-                           dicom_element(2, 0x10, "UI", "1.2.840.10008.1.2.1");
+                           dicom_element(2, 0x10, "UI", f.syntax);
   const std::string start = f.preamble ? std::string(128, '\0') + "DICM" : "";
   return start + dicom_element(2, 0, "UL", little(meta.size(), 4)) + meta +
          dicom_element(8, 0x16, "UI", ct) + dicom_element(8, 0x18, "UI", id) +
@@ -156,7 +170,9 @@ std::string dicom(const DicomFile& f) {
          number(0x100, f.bits_allocated) + number(0x101, f.bits_stored) +
          number(0x102, f.bits_stored - 1) + number(0x103, f.is_signed) +
          optional(0x1052, f.intercept) + optional(0x1053, f.slope) + f.before_pixels +
-         dicom_element(0x7fe0, 0x10, f.bits_allocated == 8 ? "OB" : "OW", f.pixels);
+         (f.encapsulated
+              ? encapsulated(f.pixels)
+              : dicom_element(0x7fe0, 0x10, f.bits_allocated == 8 ? "OB" : "OW", f.pixels));
 }
 
 std::string nifti(const NiftiFile& f) {
