@@ -153,11 +153,20 @@ std::string interval_text(const std::vector<RowOutcome>& rows,
       if (const RowOutcome::Metric* metric = find_metric(row, path))
         (metric->estimate.group_share ? crossed : student) = true;
   if (!crossed) return "Mean and 95 % Student-t interval over n seeds.";
-  return std::string(
-             "Mean over n seeds, each of the pooled test predictions of its folds; 95 % "
-             "intervals over seeds and test groups, for new groups given these training "
-             "data") +
-         (student ? "; of other splits Student-t over seeds." : ".");
+  const RowOutcome& first = rows.front();
+  std::string text = fmt::format(
+      "Mean over n seeds{}; 95 % intervals over seeds and test groups, for new groups given these "
+      "training data{}.",
+      first.folds.trials.empty() ? "" : ", each of the pooled test predictions of its folds",
+      student ? "; of other splits Student-t over seeds" : "");
+  std::vector<std::string> shares;
+  for (const std::string& path : metrics)
+    if (const RowOutcome::Metric* metric = find_metric(first, path);
+        metric && metric->estimate.group_share && metric->estimate.n_seeds > 1)
+      shares.push_back(fmt::format("{:.0f} % for {}", 100 * *metric->estimate.group_share, path));
+  if (!shares.empty())
+    text += fmt::format(" Test groups are of {}'s variance: {}.", first.row, join(shares));
+  return text;
 }
 
 std::size_t widest_line(const std::string& text) {

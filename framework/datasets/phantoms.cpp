@@ -93,8 +93,11 @@ class Phantoms final : public Dataset {
     FieldList list;
     options_.fields(list);
     for (const ConfigLeaf& leaf : leaves(list))
-      if (!leaf.key.starts_with("resize.") && !leaf.key.starts_with("augment."))
+      if (!leaf.key.starts_with("resize.") && !leaf.key.starts_with("augment.") &&
+          leaf.key != "seed")
         hash.update(leaf.key + "=" + to_text(leaf.value) + "\n");
+    // The one in use, so that redrawn images are other data.
+    hash.update(fmt::format("seed={}\n", options.seed.value_or(context.seed)));
     sha256_ = hash.hex();
   }
 

@@ -41,6 +41,17 @@ std::vector<SeedFiles> by_seed(const std::vector<TrialFile>& trials, RowOutcome&
   return seeds;
 }
 
+// Whether seeds were tested, and on the same data: a file, or a draw that the run's seed does not
+// move.
+bool same_tests(const std::vector<SeedFiles>& seeds) {
+  const auto& final = seeds.front().heads.front().final;
+  return std::any_of(final.begin(), final.end(),
+                     [](const FinalMetric& m) { return m.split == "test"; }) &&
+         std::all_of(seeds.begin(), seeds.end(), [&](const SeedFiles& seed) {
+           return seed.heads.front().data_sha256 == seeds.front().heads.front().data_sha256;
+         });
+}
+
 PooledPredictions pool(const SeedFiles& seed) {
   Predictions all;
   for (const std::string& path : seed.paths) {
@@ -139,15 +150,18 @@ RowOutcome outcome_of_row(const std::string& row, const FoldPlan& folds,
     return std::any_of(seed.heads.begin(), seed.heads.end(),
                        [](const RunHead& head) { return head.status == "diverged"; });
   });
+  const bool pools = !folds.trials.empty() || (seeds.size() > 1 && same_tests(seeds));
   for (const SeedFiles& seed : seeds) {
     outcome.seeds.push_back(seed.seed);
-    if (!folds.trials.empty()) outcome.pooled.push_back(pool(seed));
+    if (pools) outcome.pooled.push_back(pool(seed));
   }
   for (const std::string& path : metrics) {
     RowOutcome::Metric metric{path, {}, {}, {}};
     for (std::size_t s = 0; s < seeds.size(); ++s) {
       std::vector<double> by_fold;
-      const PooledPredictions* pooled = outcome.pooled.empty() ? nullptr : &outcome.pooled[s];
+      // Without folds the trial's own value is the seed's.
+      const PooledPredictions* pooled =
+          folds.trials.empty() || outcome.pooled.empty() ? nullptr : &outcome.pooled[s];
       const auto value = seed_value(seeds[s], path, pooled, by_fold);
       if (!value) break;
       metric.values.push_back(*value);

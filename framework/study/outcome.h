@@ -29,9 +29,10 @@ struct PooledPredictions {
 std::optional<CrossedEstimate> crossed_estimate(const std::string& metric,
                                                 const std::vector<PooledPredictions>& seeds);
 
-// The mean of a metric over seeds, with its 95 % interval. That of a metric of pooled predictions
-// is crossed over seeds and test groups: for new groups, given these training data
-// (stats/crossed.h). Any other is Student's over seeds.
+// The mean of a metric over seeds, with its 95 % interval. That of a test metric is crossed over
+// seeds and test groups (stats/crossed.h), for new groups given these training data, where all
+// seeds have the same data. Any other is Student's over seeds, which holds every source of
+// variation where the seed redraws the data.
 struct MetricEstimate {
   Index n_seeds = 0;
   double mean = 0;
@@ -55,11 +56,12 @@ struct RowOutcome {
   Index n_trials = 0, n_missing = 0, n_diverged = 0;
   std::vector<Index> seeds;  // with values, in the order of the trials
   std::vector<Metric> metrics;
-  std::vector<PooledPredictions> pooled;  // of `seeds`, where there are folds
+  std::vector<PooledPredictions> pooled;  // of `seeds`, where they have the same data
 };
 
-// Reads run files: heads, and with folds /predictions/test. Trials come seed by seed. A metric that
-// a finished trial does not have is left out of the row.
+// Reads run files: heads, and /predictions/test where there are folds, or several seeds have the
+// same data. Trials come seed by seed. A metric that a finished trial does not have is left out of
+// the row.
 RowOutcome outcome_of_row(const std::string& row, const FoldPlan& folds,
                           const std::vector<TrialFile>& trials,
                           const std::vector<std::string>& metrics);

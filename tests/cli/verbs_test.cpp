@@ -69,6 +69,7 @@ class Verbs : public testing::Test {
     t.seed = seed;
     t.config = {{"optim.lr", 0.001, Role::result}};
     t.config_yaml = "optim:\n  lr: 0.001\n";
+    t.data_sha256 = std::string(64, static_cast<char>('a' + seed));  // redrawn by the seed
     return t;
   }
 

@@ -322,6 +322,10 @@ TEST(Phantoms, TheHashMovesWithTheContentNotWithWhatIsDoneToIt) {
   options.resize.policy = ResizeOptions::Policy::pad;
   options.augment.flip = true;
   EXPECT_EQ(hash(), before);
+  EXPECT_NE(options.open({.patch = 8, .seed = 1})->sha256(), before) << "redrawn by the run's seed";
+  options.seed = 0;
+  EXPECT_EQ(hash(), before);
+  EXPECT_EQ(options.open({.patch = 8, .seed = 1})->sha256(), before);
   options.noise = 0.2;
   EXPECT_NE(hash(), before);
 }

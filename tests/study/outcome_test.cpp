@@ -26,8 +26,9 @@ struct Predicted {
 class OutcomeTest : public testing::Test {
  protected:
   TrialFile write(Index seed, std::optional<Index> fold, const std::vector<Predicted>& test,
-                  double val_loss = 0.5, const std::string& status = "finished") {
+                  double val_loss = 0.5, const std::string& status = "finished", char data = 'd') {
     Trial trial = sample_trial();
+    trial.data_sha256 = std::string(64, data);
     trial.seed = seed;
     trial.fold = fold;
     RunContent content;
@@ -108,6 +109,24 @@ TEST_F(OutcomeTest, TheIntervalOfPooledPredictionsIsOverGroupsAsWell) {
   const MetricEstimate loss = outcome.metrics[1].estimate;
   EXPECT_FALSE(loss.group_share);
   EXPECT_NEAR(loss.interval->high - loss.mean, t * 0.25, 1e-8);
+}
+
+// The same four examples without folds: what the seed does not redraw is a sample of groups.
+TEST_F(OutcomeTest, SeedsTestedOnTheSameDataKnowOfItsGroupsWithoutFoldsToo) {
+  const std::vector<Predicted> test = {{0, 1, 1}, {1, 0, -1}, {2, 1, 1}, {3, 0, 1}};
+  const auto estimate = [&](char second) {
+    return outcome_of_row("r", {},
+                          {write(0, std::nullopt, test),
+                           write(1, std::nullopt, test, 0.5, "finished", second)},
+                          {"test/accuracy"})
+        .metrics[0]
+        .estimate;
+  };
+  const MetricEstimate fixed = estimate('d'), redrawn = estimate('e');
+  EXPECT_DOUBLE_EQ(fixed.group_share.value(), 1);
+  EXPECT_NEAR(fixed.interval->high - fixed.mean, 12.706204736 * 0.25, 1e-8);
+  EXPECT_FALSE(redrawn.group_share);
+  EXPECT_EQ(redrawn.interval->high, 0.75);
 }
 
 TEST_F(OutcomeTest, WithoutFoldsAValueIsTheFinalOne) {
