@@ -34,6 +34,8 @@ std::optional<std::vector<std::string>> next_record(std::istream& csv, std::size
   };
   for (int c = csv.get(); c != EOF; c = csv.get()) {
     any = true;
+    if (c == '\r' && csv.peek() == '\n') continue;
+    if (c == '\r') c = '\n';
     if (c == '\n') ++line;
     if (quoted) {
       if (c != '"') {
@@ -52,7 +54,7 @@ std::optional<std::vector<std::string>> next_record(std::istream& csv, std::size
     } else if (c == '\n') {
       close();
       return fields;
-    } else if (c != '\r' || csv.peek() != '\n') {
+    } else {
       fields.back() += static_cast<char>(c);
     }
   }
@@ -77,6 +79,8 @@ std::vector<LabelRow> read_labels(std::istream& stream, const LabelColumns& colu
   std::size_t line = 0;
   auto header = next_record(csv, line, name);
   ATTUNE_CHECK(header, DataError, "{} is empty: its first line must name its columns", name);
+  ATTUNE_CHECK(join(*header, "") != "", DataError,
+               "{}:1: is blank: the first line must name the columns", name);
   const auto place = [&](const std::string& column,
                          const char* what) -> std::optional<std::size_t> {
     const auto found = std::find(header->begin(), header->end(), column);

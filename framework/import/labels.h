@@ -17,10 +17,10 @@ struct LabelRow {
 };
 
 // A CSV with a header line, as RFC 4180 has it: quoted fields may hold commas, line breaks and
-// doubled quotes; a byte-order mark, CRLF and spaces around unquoted fields are fine, blank lines
-// are skipped. DataError with the line where a row has another number of fields than the header,
-// where a file stands twice, where a file, label or group is empty, or where the text is no UTF-8.
-// `name` stands in errors.
+// doubled quotes; a byte-order mark, lines that end in CRLF or CR, and spaces around unquoted
+// fields are fine, blank lines behind the header are skipped. DataError with the line where a row
+// has another number of fields than the header, where a file stands twice, where a file, label or
+// group is empty, or where the text is no UTF-8. `name` stands in errors.
 std::vector<LabelRow> read_labels(std::istream& stream, const LabelColumns& columns,
                                   const std::string& name);
 

@@ -36,6 +36,14 @@ TEST(Labels, SpacesAroundFieldsAreNoPartOfThemUnlessQuoted) {
   EXPECT_EQ(rows[0].group, " g");
 }
 
+TEST(Labels, LinesMayEndAsOldMacsEndThem) {
+  const auto rows = rows_of("file,label\ra.png,\"two\rlines\"\r\rb.png,y\r");
+  ASSERT_EQ(rows.size(), 2u);
+  EXPECT_EQ(rows[0].label, "two\nlines");
+  EXPECT_EQ(rows[1].label, "y");
+  EXPECT_EQ(rows[1].line, 5u);
+}
+
 TEST(Labels, ColumnsMayHaveOtherNames) {
   const auto rows =
       rows_of("image,finding,patient\na.png,ill,7\n", {"image", "finding", "patient"});
@@ -54,6 +62,7 @@ TEST(Labels, FaultsNameTheLine) {
     return "none";
   };
   EXPECT_THAT(message(""), HasSubstr("l.csv is empty"));
+  EXPECT_THAT(message("\nfile,label\n"), HasSubstr("l.csv:1: is blank"));
   EXPECT_THAT(message("name,label\n"), HasSubstr("no column 'file'; it has name, label"));
   EXPECT_THAT(message("file,label\na,x\nb\n"), HasSubstr("l.csv:3: has 1 fields"));
   EXPECT_THAT(message("file,label\na,x\n\na,y\n"),
