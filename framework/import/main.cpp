@@ -1,4 +1,5 @@
 // attune-import: what `attune import` runs. A program of its own, since nothing else needs ITK.
+#include <algorithm>
 #include <charconv>
 #include <filesystem>
 #include <iostream>
@@ -6,6 +7,7 @@
 #include <sstream>
 
 #include "base/error.h"
+#include "base/json.h"
 #include "import/import.h"
 
 namespace attune {
@@ -28,7 +30,8 @@ and size, and images that several groups share.
       --skip-unlabelled  leaves out images without a row, rows without an image
       --kind images      the only kind so far
   -q, --quiet            prints nothing but errors
-      --json             prints the counts and lists as one JSON object
+      --json             prints the counts and lists, or the error, as one JSON
+                         object
 
 exit codes: 0 all done; 1 storage failed; 2 bad command line or images: nothing
             written
@@ -127,7 +130,17 @@ CommandLine parse(const std::vector<std::string>& words) {
   return command;
 }
 
+// As all verbs report one: a sentence, or under --json an object.
+int report(const std::string& text, ExitCode code, bool json) {
+  const int exit = static_cast<int>(code);
+  const Json object =
+      Json().set("exit", exit).set("errors", Json::List{Json().set("message", text)});
+  std::cerr << (json ? object.dump() : "error: " + text) << "\n";
+  return exit;
+}
+
 int run(const std::vector<std::string>& words) {
+  const bool json = std::find(words.begin(), words.end(), "--json") != words.end();
   for (const std::string& word : words)
     if (word == "--help" || word == "-h") {
       std::cout << kHelp;
@@ -143,14 +156,11 @@ int run(const std::vector<std::string>& words) {
     }
     return 0;
   } catch (const Error& error) {
-    std::cerr << "error: " << error.what() << "\n";
-    return static_cast<int>(error.code());
+    return report(error.what(), error.code(), json);
   } catch (const std::filesystem::filesystem_error& error) {
-    std::cerr << "error: " << error.what() << "\n";
-    return static_cast<int>(ExitCode::usage);
+    return report(error.what(), ExitCode::usage, json);
   } catch (const std::exception& error) {
-    std::cerr << "error: " << error.what() << "\n";
-    return static_cast<int>(ExitCode::failure);
+    return report(error.what(), ExitCode::failure, json);
   }
 }
 
