@@ -9,6 +9,8 @@
 
 #include "base/error.h"
 #include "base/hash.h"
+#include "base/json.h"
+#include "base/text.h"
 #include "datasets/dataset_file.h"
 #include "import/decode.h"
 #include "import/source.h"
@@ -197,18 +199,58 @@ class Importer {
   std::map<std::size_t, std::string> faulty_;
 };
 
+void check_place(const std::string& output) {
+  ATTUNE_CHECK(!fs::is_directory(output), DataError,
+               "-o {} is a folder: name the file to write, such as {}", output,
+               (fs::path(output) / "images.h5").string());
+  const fs::path folder = fs::absolute(output).parent_path();
+  ATTUNE_CHECK(fs::is_directory(folder), DataError,
+               "the folder of {} does not exist: make it first, with mkdir -p {}", output,
+               folder.string());
+}
+
+// Writing over what is read would destroy it.
+void check_inputs(const ImportOptions& options, const Selection& selection) {
+  std::vector<std::string> inputs = {options.labels};
+  for (const LabelRow& row : selection.rows)
+    inputs.push_back((fs::path(options.source) / row.file).string());
+  for (const std::string& file : selection.no_row)
+    inputs.push_back((fs::path(options.source) / file).string());
+  for (const std::string& input : inputs) {
+    std::error_code none;  // an output that is not there is no input
+    ATTUNE_CHECK(!fs::equivalent(options.output, input, none), DataError,
+                 "-o {} is {}, which is read: name another file", options.output, input);
+  }
+}
+
+// Labels are kept in the file and printed, in one line each.
+void check_labels(const Selection& selection) {
+  const auto is_control = [](char c) { return (c >= 0 && c < ' ') || c == 0x7f; };
+  std::set<std::string> told;
+  std::vector<std::string> faults;
+  for (const LabelRow& row : selection.rows) {
+    const bool is_line = invalid_utf8(row.label) == std::string::npos &&
+                         std::none_of(row.label.begin(), row.label.end(), is_control);
+    if (is_line || !told.insert(row.label).second) continue;
+    faults.push_back(fmt::format("{}, the label of {}", Json(row.label).dump(), row.file));
+  }
+  ATTUNE_CHECK(faults.empty(), DataError,
+               "{} labels are no line of text in UTF-8:{}\nNothing was written. Rename them: "
+               "without line breaks, tabs and bytes of other encodings.",
+               faults.size(), listed(faults));
+}
+
 }  // namespace
 
 ImportReport import_images(const ImportOptions& options) {
   ATTUNE_CHECK(fs::is_directory(options.source), DataError, "{} is no folder", options.source);
-  const fs::path folder = fs::absolute(options.output).parent_path();
-  ATTUNE_CHECK(fs::is_directory(folder), DataError,
-               "the folder of {} does not exist: make it first, with mkdir -p {}", options.output,
-               folder.string());
+  check_place(options.output);
   const Selection selection =
       options.labels.empty()
           ? select_by_folders(options.source)
           : select_by_csv(options.source, options.labels, options.columns, options.skip_unlabelled);
+  check_inputs(options, selection);
+  check_labels(selection);
   Importer importer(options, selection);
   ImportReport report;
   report.output = options.output;
@@ -224,6 +266,7 @@ ImportReport import_images(const ImportOptions& options) {
   report.mixed_units = n_display > 0 && n_display < report.n_files && !options.window;
   report.no_row = selection.no_row;
   report.no_file = selection.no_file;
+  report.no_image = selection.no_image;
   return report;
 }
 

@@ -26,7 +26,8 @@ struct ImportOptions {
 // is brighter: 1 − windowed, or without a window mirror − value (decode.h). Groups become hashes of
 // their names; without a column of groups each file is its own group. Memory: the largest slice, in
 // the decoder the largest file. DataError lists all files that cannot be read, or that lack a row
-// or a row that lacks a file (unless skipped); then nothing is written.
+// or a row that lacks a file (unless skipped), or labels that are no line of UTF-8, and refuses an
+// output that is an input; then nothing is written.
 ImportReport import_images(const ImportOptions& options);
 
 }  // namespace attune

@@ -59,6 +59,13 @@ Spread group_spread(const Counts& counts) {
 
 const char* name_of(PixelType type) { return type == PixelType::uint8 ? "uint8" : "float32"; }
 
+std::string first_of(const std::vector<std::string>& names) {
+  constexpr std::size_t kShown = 3;
+  const auto shown = static_cast<std::ptrdiff_t>(std::min(names.size(), kShown));
+  return join(std::vector<std::string>(names.begin(), names.begin() + shown)) +
+         (names.size() > kShown ? ", ..." : "");
+}
+
 std::string line_of(const Duplicates::Image& image) {
   const std::string slice =
       image.n_slices > 1 ? fmt::format(", slice {} of {}", image.slice + 1, image.n_slices) : "";
@@ -91,6 +98,9 @@ std::string report_text(const ImportReport& report) {
     text += fmt::format("skipped {} images without a row\n", report.no_row.size());
   if (!report.no_file.empty())
     text += fmt::format("skipped {} rows without a file\n", report.no_file.size());
+  if (!report.no_image.empty())
+    text += fmt::format("left out {} files that are no images: {}\n", report.no_image.size(),
+                        first_of(report.no_image));
   std::vector<std::string> mix;
   for (const auto& [name, n] : report.formats) mix.push_back(fmt::format("{} {}", n, name));
   text += fmt::format("{}: {} images ({}) as {}\n", report.output, table.size(), join(mix),
@@ -166,6 +176,7 @@ Json report_json(const ImportReport& report) {
       .set("mixed_units", report.mixed_units)
       .set("images_without_row", report.no_row)
       .set("rows_without_file", report.no_file)
+      .set("files_left_out", report.no_image)
       .set("duplicates", std::move(duplicates));
 }
 

@@ -27,9 +27,9 @@ struct ImportReport {
   ImageTable table;
   bool has_groups = false;  // of people's choice, rather than a file each
   Index n_files = 0;
-  std::map<std::string, Index> formats;      // files
-  bool mixed_units = false;                  // shares of white beside values in units of their own
-  std::vector<std::string> no_row, no_file;  // left out
+  std::map<std::string, Index> formats;  // files
+  bool mixed_units = false;              // shares of white beside values in units of their own
+  std::vector<std::string> no_row, no_file, no_image;  // left out: see Selection
   std::vector<Duplicates> duplicates;
 };
 

@@ -35,17 +35,39 @@ std::string listed(const std::vector<std::string>& items) {
 
 std::vector<std::string> files_below(const std::string& folder) {
   std::vector<std::string> files;
-  for (const auto& entry : fs::recursive_directory_iterator(folder)) {
-    std::error_code loop;  // of links, or one that leads nowhere
-    if (entry.is_regular_file(loop))
-      files.push_back(entry.path().lexically_relative(folder).string());
+  try {
+    for (fs::recursive_directory_iterator entry(folder), end; entry != end; ++entry) {
+      std::error_code loop;  // of links, or one that leads nowhere
+      if (entry->path().filename().string().starts_with('.')) {
+        entry.disable_recursion_pending();
+      } else if (entry->is_regular_file(loop)) {
+        files.push_back(entry->path().lexically_relative(folder).string());
+      }
+    }
+  } catch (const fs::filesystem_error& error) {
+    throw DataError(
+        fmt::format("{} cannot be read: {}", error.path1().string(), error.code().message()));
   }
   std::sort(files.begin(), files.end());
   return files;
 }
 
+bool is_meant_as_image(const std::string& path) {
+  constexpr std::string_view kEndings[] = {
+      ".dcm", ".dicom", ".ima",  ".nii", ".nii.gz", ".hdr", ".mha", ".mhd",  ".nrrd", ".nhdr",
+      ".png", ".jpg",   ".jpeg", ".jp2", ".bmp",    ".gif", ".tif", ".tiff", ".webp"};
+  std::string name = fs::path(path).filename().string();
+  for (char& c : name)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  return std::any_of(std::begin(kEndings), std::end(kEndings),
+                     [&](std::string_view ending) { return name.ends_with(ending); }) ||
+         is_image(path);
+}
+
 Selection select_by_csv(const std::string& source, const std::string& csv,
                         const LabelColumns& columns, bool skip) {
+  ATTUNE_CHECK(!fs::is_directory(csv), DataError,
+               "--labels {} is a folder: it must be a CSV with a row an image", csv);
   std::ifstream stream(csv, std::ios::binary);
   ATTUNE_CHECK(stream, DataError, "{} cannot be opened: --labels names a CSV with a row an image",
                csv);
@@ -61,16 +83,18 @@ Selection select_by_csv(const std::string& source, const std::string& csv,
       selection.no_file.push_back(fmt::format("{}:{}: {}", csv, row.line, row.file));
     }
   }
-  for (const std::string& file : files)
-    if (!with_row.contains(file) && is_image(in_folder(source, file)))
-      selection.no_row.push_back(file);
+  for (const std::string& file : files) {
+    if (with_row.contains(file)) continue;
+    auto& list = is_meant_as_image(in_folder(source, file)) ? selection.no_row : selection.no_image;
+    list.push_back(file);
+  }
   std::string text;
   if (!skip && !selection.no_row.empty())
     text += fmt::format("{} of the images in {} have no row in {}:{}\n", selection.no_row.size(),
                         source, csv, listed(selection.no_row));
   if (!skip && !selection.no_file.empty())
-    text += fmt::format("{} rows name what is no file in {}:{}\n", selection.no_file.size(), source,
-                        listed(selection.no_file));
+    text += fmt::format("{} rows name what is no file in {} (hidden ones are skipped):{}\n",
+                        selection.no_file.size(), source, listed(selection.no_file));
   ATTUNE_CHECK(text.empty(), DataError, "{}Nothing was written. --skip-unlabelled leaves them out.",
                text);
   ATTUNE_CHECK(!selection.rows.empty(), DataError, "{} names no image in {}: nothing was written",
@@ -82,9 +106,10 @@ Selection select_by_csv(const std::string& source, const std::string& csv,
 Selection select_by_folders(const std::string& source) {
   Selection selection;
   for (const std::string& file : files_below(source)) {
-    if (!is_image(in_folder(source, file))) continue;
     const fs::path path(file);
-    if (path.has_parent_path()) {
+    if (!is_meant_as_image(in_folder(source, file))) {
+      selection.no_image.push_back(file);
+    } else if (path.has_parent_path()) {
       selection.rows.push_back({file, path.begin()->string(), "", 0});
     } else {
       selection.no_row.push_back(file);

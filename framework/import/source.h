@@ -13,14 +13,20 @@ struct Selection {
   std::vector<LabelRow> rows;                // by path
   bool has_groups = false;                   // else each file is its own
   std::vector<std::string> no_row, no_file;  // images without a row, rows without an image: skipped
+  std::vector<std::string> no_image;         // files that nothing calls an image: left out
 };
 
 // All regular files below a folder, by their path in it, sorted. Links to files are followed, links
-// to folders are not; pipes, devices and links that lead nowhere are no files.
+// to folders are not; pipes, devices and links that lead nowhere are no files. What is hidden, file
+// or folder, by a leading dot is skipped. DataError where a folder cannot be read.
 std::vector<std::string> files_below(const std::string& folder);
 
-// What a labels CSV names. Files that are no images need no row. DataError lists all images without
-// a row and all rows without an image, unless `skip`.
+// Whether a file is meant as an image: by its first bytes, or by the ending of its name, which
+// stays when the bytes are damaged or of a format that import does not read.
+bool is_meant_as_image(const std::string& path);
+
+// What a labels CSV names. Files that are not meant as images need no row. DataError lists all
+// images without a row and all rows without an image, unless `skip`.
 Selection select_by_csv(const std::string& source, const std::string& csv,
                         const LabelColumns& columns, bool skip);
 

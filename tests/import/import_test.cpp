@@ -11,6 +11,7 @@
 
 #include "base/error.h"
 #include "datasets/dataset_file.h"
+#include "import/decode.h"
 #include "import/source.h"
 #include "tests/import/image_files.h"
 #include "tests/import/test_folder.h"
@@ -169,6 +170,93 @@ TEST_F(ImportTest, FilesAndRowsMustMeetUnlessSkipped) {
   EXPECT_THAT(report_text(report), AllOf(HasSubstr("skipped 1 images without a row"),
                                          HasSubstr("skipped 1 rows without a file")));
   EXPECT_EQ(table().size(), 1);
+}
+
+// What a name says stays when bytes are damaged; nothing that looks like an image goes silently.
+TEST_F(ImportTest, FilesNamedAsImagesMustBeImagesInFoldersToo) {
+  options_.labels = "";
+  add_flat("a/good.png");
+  const std::string cut = gzip(nifti({.sizes = {2, 1}, .pixels = "12345678"})).substr(0, 30);
+  add("a/text.dcm", "hello");
+  add("a/empty.PNG", "");
+  add("b/cut.nii.gz", cut);
+  add("b/scan.tiff", "II*");
+  add("README", "of the folder");
+  add("b/notes.txt", "of a class");
+  EXPECT_THAT([&] { import_images(options_); },
+              testing::ThrowsMessage<DataError>(AllOf(
+                  HasSubstr("4 of 5 images"), HasSubstr("a/text.dcm"), HasSubstr("a/empty.PNG"),
+                  HasSubstr("b/cut.nii.gz"), HasSubstr("b/scan.tiff"), Not(HasSubstr("README")))));
+  EXPECT_FALSE(fs::exists(options_.output));
+  for (const char* bad : {"a/text.dcm", "a/empty.PNG", "b/cut.nii.gz", "b/scan.tiff"})
+    fs::remove(folder_ / (std::string("src/") + bad));
+  const ImportReport report = import_images(options_);
+  EXPECT_THAT(report.no_image, ElementsAre("README", "b/notes.txt"));
+  EXPECT_THAT(report_text(report), HasSubstr("left out 2 files that are no images: README, b/"));
+  EXPECT_EQ(report_json(report).find("files_left_out")->list()->size(), 2u);
+}
+
+TEST_F(ImportTest, WhatIsNamedAsAnImageNeedsARow) {
+  add_flat("a.png");
+  add("text.dcm", "hello");
+  EXPECT_THAT(failure("file,label\na.png,x\n"), HasSubstr("text.dcm"));
+}
+
+TEST_F(ImportTest, HiddenFilesAndFoldersAreSkipped) {
+  add_flat("a/good.png");
+  add("a/._good.png", "what a Mac leaves");
+  add_flat(".cache/b.png");
+  options_.labels = "";
+  const ImportReport report = import_images(options_);
+  EXPECT_THAT(table().class_names, ElementsAre("a"));
+  EXPECT_EQ(report.n_files, 1);
+  EXPECT_THAT(report.no_image, IsEmpty());
+}
+
+TEST_F(ImportTest, TheOutputMayBeNeitherAnInputNorAFolder) {
+  add_flat("a.png");
+  const std::string labels = "file,label\na.png,x\n", image = folder_ / "src/a.png";
+  write_file(options_.labels, labels);
+  fs::create_hard_link(image, folder_ / "linked.txt");
+  const auto refusal = [&](const std::string& output) {
+    options_.output = output;
+    try {
+      import_images(options_);
+    } catch (const DataError& error) {
+      return std::string(error.what());
+    }
+    return std::string("nothing was thrown");
+  };
+  EXPECT_THAT(refusal(image), HasSubstr("which is read"));
+  EXPECT_THAT(refusal(folder_ / "linked.txt"), HasSubstr("a.png, which is read"));
+  EXPECT_THAT(refusal(options_.labels), HasSubstr("labels.csv, which is read"));
+  EXPECT_THAT(refusal(folder_ / "src"), HasSubstr("is a folder"));
+  EXPECT_THAT(refusal(folder_ / "gone/out.h5"), HasSubstr("does not exist"));
+  EXPECT_EQ(fs::file_size(options_.labels), labels.size());
+  EXPECT_EQ(read_header(image).width, 5);
+  // A dataset file that lies among the images may be written again.
+  EXPECT_EQ(refusal(folder_ / "src/out.h5"), "nothing was thrown");
+  EXPECT_EQ(refusal(folder_ / "src/out.h5"), "nothing was thrown");
+}
+
+TEST_F(ImportTest, LabelsThatAreNoFileAreRefused) {
+  options_.labels = folder_ / "src";
+  EXPECT_THAT([&] { import_images(options_); },
+              testing::ThrowsMessage<DataError>(HasSubstr("is a folder: it must be a CSV")));
+}
+
+TEST_F(ImportTest, ALabelIsALineOfText) {
+  add_flat("a.png");
+  add_flat("b.png");
+  EXPECT_THAT(failure("file,label\na.png,fine\nb.png,\"two\nlines\"\n"),
+              AllOf(HasSubstr("1 labels"), HasSubstr("\"two\\nlines\", the label of b.png")));
+  options_.labels = "";
+  add_flat("caf\xe9/a.png");
+  add_flat("tab\tbed/a.png");
+  fs::remove(folder_ / "src/a.png");
+  fs::remove(folder_ / "src/b.png");
+  EXPECT_THAT([&] { import_images(options_); },
+              testing::ThrowsMessage<DataError>(AllOf(HasSubstr("2 labels"), HasSubstr("tab\\t"))));
 }
 
 TEST_F(ImportTest, NumericLabelsAreOrderedAsNumbers) {
