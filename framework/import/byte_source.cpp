@@ -17,16 +17,18 @@ struct ByteSource::Inflater {
   bool ended = false;
 };
 
-ByteSource::ByteSource(const std::string& path, std::uint64_t offset, bool inflate) : path_(path) {
+ByteSource::ByteSource(const std::string& path, std::uint64_t offset, Packing packing)
+    : path_(path) {
   errno = 0;
   file_.open(path, std::ios::binary);
   ATTUNE_CHECK(file_, DataError, "{} cannot be opened: {}", path, std::strerror(errno));
   file_.seekg(static_cast<std::streamoff>(offset));
-  if (!inflate) return;
+  if (packing == Packing::none) return;
   inflater_ = std::make_unique<Inflater>();
-  constexpr int kAnyHeader = 15 + 32;  // of gzip or zlib
-  ATTUNE_CHECK(inflateInit2(&inflater_->stream, kAnyHeader) == Z_OK, DataError,
-               "no memory to inflate {}", path);
+  constexpr int kAnyHeader = 15 + 32, kNoHeader = -15;  // any: gzip's or zlib's
+  const int form = packing == Packing::zlib ? kAnyHeader : kNoHeader;
+  ATTUNE_CHECK(inflateInit2(&inflater_->stream, form) == Z_OK, DataError, "no memory to inflate {}",
+               path);
 }
 
 ByteSource::~ByteSource() {
@@ -68,7 +70,7 @@ std::size_t ByteSource::read(void* out, std::size_t size) {
 }
 
 std::string all_bytes(const std::string& path) {
-  ByteSource source(path, 0, false);
+  ByteSource source(path);
   std::string bytes(static_cast<std::size_t>(std::filesystem::file_size(path)), '\0');
   bytes.resize(source.read(bytes.data(), bytes.size()));
   return bytes;

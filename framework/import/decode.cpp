@@ -66,17 +66,17 @@ const Format kFormats[] = {
 
 const Format* format_of(const std::string& path) {
   constexpr std::size_t kStart = 2048;
-  const auto start_of = [&](bool inflate) {
+  const auto start_of = [&](Packing packing) {
     std::string start(kStart, '\0');
-    start.resize(ByteSource(path, 0, inflate).read(start.data(), kStart));
+    start.resize(ByteSource(path, 0, packing).read(start.data(), kStart));
     return start;
   };
-  std::string start = start_of(false);
+  std::string start = start_of(Packing::none);
   // Of what gzip compresses, NIfTI alone is an image.
   const bool gzip = start.starts_with("\x1f\x8b");
   if (gzip) {
     try {
-      start = start_of(true);
+      start = start_of(Packing::zlib);
     } catch (const DataError&) {
       return nullptr;
     }
@@ -127,9 +127,18 @@ FileHeader read_header(const std::string& path) {
   FileHeader header;
   ChildStream child(path, [&](const ChildStream::Sink& sink) {
     header = open_image(path)->header();
-    sink(&header, sizeof header);
+    const FileFacts& facts = header;
+    const std::size_t n = header.slice_spacing.size();
+    sink(&facts, sizeof facts);
+    sink(&n, sizeof n);
+    sink(header.slice_spacing.data(), n * sizeof header.slice_spacing[0]);
   });
-  child.read(&header, sizeof header);
+  FileFacts& facts = header;
+  std::size_t n = 0;
+  child.read(&facts, sizeof facts);
+  child.read(&n, sizeof n);
+  header.slice_spacing.resize(n);
+  child.read(header.slice_spacing.data(), n * sizeof header.slice_spacing[0]);
   child.finish();
   return header;
 }

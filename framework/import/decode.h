@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <functional>
 #include <limits>
 #include <string>
@@ -9,15 +10,21 @@
 
 namespace attune {
 
-// What a file's header says: one image, or a volume of slices that share a size.
-struct FileHeader {
+// What a file's header says of all its slices: one image, or a volume whose slices share a size.
+struct FileFacts {
   const char* format = "";  // "PNG", "JPEG", "DICOM", "NIfTI", "MetaImage", "NRRD"
   Index n_slices = 1, height = 0, width = 0;
-  // mm from row to row and from column to column; NaN where the file does not say.
+  // mm from row to row and from column to column, of the first slice; NaN where the file does not
+  // say.
   float row_spacing = std::numeric_limits<float>::quiet_NaN();
   float column_spacing = std::numeric_limits<float>::quiet_NaN();
   bool display = false;    // PNG and JPEG: gray values are shares of full white, 0 … 1
   bool eight_bit = false;  // of a display format: whole multiples of 1/255
+};
+
+struct FileHeader : FileFacts {
+  // [n_slices] rows' and columns' of each slice, where each may have its own; else empty.
+  std::vector<std::array<float, 2>> slice_spacing;
 };
 
 struct Slice {

@@ -4,6 +4,7 @@
 #include <gdcmSequenceOfItems.h>
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <charconv>
 #include <cmath>
@@ -14,6 +15,7 @@
 #include "base/text.h"
 #include "import/byte_source.h"
 #include "import/codestream.h"
+#include "import/dicom_bytes.h"
 #include "import/reader.h"
 
 // GDCM itself rather than through ITK, which applies one slope to all frames and tells nothing of
@@ -70,39 +72,10 @@ std::optional<double> decimal(std::string_view text) {
   return value;
 }
 
-template <class T>
-T number_at(const char* bytes, bool swapped) {
-  char own[sizeof(T)];
-  std::memcpy(own, bytes, sizeof(T));
-  if (swapped) std::reverse(own, own + sizeof(T));
-  return std::bit_cast<T>(own);
-}
-
-// An element of pixel data whose length stands in these bytes (PS3.5, 7.1). `at` is behind its tag.
-bool pixels_end_in_file(const std::string& bytes, std::size_t at, bool big, std::uint64_t n_bytes) {
-  const std::string_view type = std::string_view(bytes).substr(at, 2);
-  if (type == "OB" || type == "OW") at += 4;  // explicit: the length follows two reserved bytes
-  if (at + 4 > bytes.size()) return false;
-  const auto length = number_at<std::uint32_t>(bytes.data() + at, big);
-  constexpr std::uint32_t kEncapsulated = 0xffffffffU;
-  if (length == kEncapsulated) return bytes.find("\xfe\xff\xdd\xe0", at) != std::string::npos;
-  return length >= n_bytes && at + 4 + length <= bytes.size();
-}
-
-// Whether all pixels are there: GDCM fills with zeros what a file that is cut lacks. The tag's
-// bytes may also stand in other elements: one place that fits is enough.
-bool is_whole(const std::string& bytes, std::uint64_t n_bytes) {
-  for (const bool big : {false, true}) {
-    const std::string_view tag(big ? "\x7f\xe0\x00\x10" : "\xe0\x7f\x10\x00", 4);
-    for (std::size_t at = bytes.find(tag); at != std::string::npos; at = bytes.find(tag, at + 1))
-      if (pixels_end_in_file(bytes, at + tag.size(), big, n_bytes)) return true;
-  }
-  return false;
-}
-
 class DicomReader : public SliceReader {
  public:
   explicit DicomReader(const std::string& path) : path_(path) {
+    check_deflated(path);
     reader_.SetFileName(path.c_str());
     if (!reader_.Read()) refuse();
     header_.format = "DICOM";
@@ -117,7 +90,9 @@ class DicomReader : public SliceReader {
     const bool packed =
         syntax.IsEncapsulated() || syntax == gdcm::TransferSyntax::DeflatedExplicitVRLittleEndian;
     check_readable();
+    check_numbers();
     check_size(path, header_, bits / 8, packed ? kMaxRatio : 1);
+    check_frames(bits / 8);
     set_spacing();
   }
 
@@ -233,17 +208,54 @@ class DicomReader : public SliceReader {
     return representation.GetValue() == 1;
   }
 
-  // Row and column spacing: of the patient where it is known, else at the detector.
-  void set_spacing() {
+  // GDCM takes a frame where there is no number of them, and other bits where these cannot be.
+  void check_numbers() const {
+    const std::string frames = text_of_present(gdcm::Tag(0x0028, 0x0008));
+    const auto n_frames = frames.empty() ? 1 : decimal(frames);
+    if (!n_frames || *n_frames < 1)
+      damaged(path_, fmt::format("its NumberOfFrames is '{}'", frames));
+    gdcm::Attribute<0x0028, 0x0100> allocated;
+    gdcm::Attribute<0x0028, 0x0101> stored;
+    allocated.SetFromDataSet(set());
+    stored.SetFromDataSet(set());
+    if (stored.GetValue() > allocated.GetValue())
+      damaged(path_, fmt::format("it stores {} bits of a pixel in {}", stored.GetValue(),
+                                 allocated.GetValue()));
+  }
+
+  // More pixels than the header counts are frames that would be lost.
+  void check_frames(double n_bytes) const {
+    const gdcm::ByteValue* pixels = image().GetDataElement().GetByteValue();
+    if (pixels == nullptr) return;  // encapsulated: its frames are no matter of bytes
+    const double left = static_cast<double>(pixels->GetLength()) - n_bytes;
+    const double frame = n_bytes / static_cast<double>(header_.n_slices);
+    if (left >= 2 && left >= frame)  // a byte evens the length
+      damaged(path_,
+              fmt::format("it holds pixels of {} frames, and its NumberOfFrames says {}",
+                          header_.n_slices + static_cast<Index>(left / frame), header_.n_slices));
+  }
+
+  // Row and column spacing of a frame: of the patient where it is known, else at the detector.
+  std::array<float, 2> spacing_of(std::size_t frame) const {
     const gdcm::Tag measures(0x0028, 0x9110);
-    std::string text = value_of(set(), gdcm::Tag(0x0028, 0x0030), measures, 0);
+    std::string text = value_of(set(), gdcm::Tag(0x0028, 0x0030), measures, frame);
     if (text.empty()) text = text_of_present(gdcm::Tag(0x0018, 0x1164));
     const auto values = split(text, '\\');
-    if (values.size() != 2) return;
-    const auto row = decimal(values[0]), column = decimal(values[1]);
-    if (!row || !column || *row <= 0 || *column <= 0) return;
-    header_.row_spacing = static_cast<float>(*row);
-    header_.column_spacing = static_cast<float>(*column);
+    const auto mm = [&](std::size_t i) { return values.size() == 2 ? decimal(values[i]) : 0; };
+    const auto row = mm(0), column = mm(1);
+    if (!row || !column || *row <= 0 || *column <= 0)
+      return {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::quiet_NaN()};
+    return {static_cast<float>(*row), static_cast<float>(*column)};
+  }
+
+  void set_spacing() {
+    constexpr std::uint16_t kFunctionalGroups = 0x5200;
+    if (set().FindDataElement(gdcm::Tag(kFunctionalGroups, 0x9230)))
+      for (Index i = 0; i < header_.n_slices; ++i)
+        header_.slice_spacing.push_back(spacing_of(static_cast<std::size_t>(i)));
+    const auto [row, column] = spacing_of(0);
+    header_.row_spacing = row;
+    header_.column_spacing = column;
   }
 
   std::string text_of_present(const gdcm::Tag& tag) const {
@@ -257,7 +269,7 @@ class DicomReader : public SliceReader {
         format.GetSamplesPerPixel() * format.GetBitsAllocated();
     const bool deflated =
         image().GetTransferSyntax() == gdcm::TransferSyntax::DeflatedExplicitVRLittleEndian;
-    if (!deflated && !is_whole(all_bytes(path_), bits / 8))
+    if (!deflated && !has_all_pixels(all_bytes(path_), bits / 8))
       damaged(path_, "it ends before its last pixel");
     buffer_.resize(image().GetBufferLength());
     const auto pixels = static_cast<std::size_t>(header_.height * header_.width * header_.n_slices);

@@ -60,19 +60,21 @@ ImageTable make_table(const Selection& selection, const std::vector<FileHeader>&
   bool all_eight_bit = true, any_spacing = false;
   for (std::size_t f = 0; f < headers.size(); ++f) {
     const FileHeader& header = headers[f];
-    const LabelRow& row = selection.rows[f];
+    const LabelRow& labels = selection.rows[f];
     const std::int32_t group =
-        selection.has_groups ? groups.at(row.group) : static_cast<std::int32_t>(f);
+        selection.has_groups ? groups.at(labels.group) : static_cast<std::int32_t>(f);
     for (Index slice = 0; slice < header.n_slices; ++slice) {
       table.height.push_back(static_cast<std::int32_t>(header.height));
       table.width.push_back(static_cast<std::int32_t>(header.width));
-      table.label.push_back(label_of.at(row.label));
+      table.label.push_back(label_of.at(labels.label));
       table.group.push_back(group);
-      table.spacing.insert(table.spacing.end(), {header.row_spacing, header.column_spacing});
+      const auto [row, column] = header.slice_spacing.empty()
+                                     ? std::array{header.row_spacing, header.column_spacing}
+                                     : header.slice_spacing[static_cast<std::size_t>(slice)];
+      table.spacing.insert(table.spacing.end(), {row, column});
+      any_spacing = any_spacing || !std::isnan(row) || !std::isnan(column);
     }
     all_eight_bit = all_eight_bit && header.eight_bit;
-    any_spacing =
-        any_spacing || !std::isnan(header.row_spacing) || !std::isnan(header.column_spacing);
   }
   if (!any_spacing) table.spacing.clear();
   table.pixel_type = all_eight_bit ? PixelType::uint8 : PixelType::float32;

@@ -88,10 +88,10 @@ double mm_a_unit(int units) {
 
 std::unique_ptr<SliceReader> open_nifti(const std::string& path) {
   std::string start(2, '\0');
-  ByteSource(path, 0, false).read(start.data(), start.size());
+  ByteSource(path).read(start.data(), start.size());
   const bool gzip = start == "\x1f\x8b";
   start.assign(kHeader2, '\0');
-  ByteSource(path, 0, gzip).read(start.data(), start.size());
+  ByteSource(path, 0, gzip ? Packing::zlib : Packing::none).read(start.data(), start.size());
   // The version by its magic, the order of bytes by the header's own size.
   const bool second = start.compare(4, 3, "n+2") == 0;
   const Fields little(start, false);

@@ -100,7 +100,8 @@ class RawReader : public SliceReader {
 
  private:
   void open() {
-    source_ = std::make_unique<ByteSource>(layout_.data_file, layout_.offset, layout_.deflated);
+    source_ = std::make_unique<ByteSource>(layout_.data_file, layout_.offset,
+                                           layout_.deflated ? Packing::zlib : Packing::none);
     std::vector<char> skipped(std::size_t{1} << 16);
     for (std::uint64_t left = layout_.skip; left > 0;) {
       const auto step = static_cast<std::size_t>(std::min<std::uint64_t>(left, skipped.size()));

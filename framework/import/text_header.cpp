@@ -14,7 +14,7 @@ namespace fs = std::filesystem;
 std::string read_text_header(const std::string& path) {
   constexpr std::size_t kMost = std::size_t{1} << 16;
   std::string text(kMost, '\0');
-  text.resize(ByteSource(path, 0, false).read(text.data(), text.size()));
+  text.resize(ByteSource(path).read(text.data(), text.size()));
   return text;
 }
 

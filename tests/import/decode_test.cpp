@@ -179,6 +179,21 @@ TEST_F(DecodeTest, EachFrameOfDicomIsASliceWithItsOwnRescale) {
   EXPECT_THAT(slices[2].gray, ElementsAre(7, 9));
   EXPECT_FLOAT_EQ(header_.row_spacing, 0.25F);
   EXPECT_FLOAT_EQ(header_.column_spacing, 0.5F);
+
+  std::vector<std::string> own;
+  for (const char* spacing : {"1\\2", "3\\4", "0\\0"})
+    own.push_back(dicom_sequence(0x28, 0x9110, {dicom_element(0x28, 0x30, "DS", spacing)}));
+  file.before_pixels = dicom_sequence(0x5200, 0x9230, own);
+  decode(dicom(file));
+  ASSERT_EQ(header_.slice_spacing.size(), 3u);
+  EXPECT_THAT(header_.slice_spacing[0], ElementsAre(1, 2));
+  EXPECT_THAT(header_.slice_spacing[1], ElementsAre(3, 4));
+  EXPECT_THAT(header_.slice_spacing[2], Each(testing::IsNan()));
+}
+
+TEST_F(DecodeTest, DicomMayBeDeflated) {
+  DicomFile file{.width = 2, .pixels = bytes_of(I16{4, -5}), .syntax = "1.2.840.10008.1.2.1.99"};
+  EXPECT_THAT(gray(dicom(file)), ElementsAre(4, -5));
 }
 
 TEST_F(DecodeTest, DicomColourMayBeInterleavedOrInPlanes) {
@@ -265,6 +280,27 @@ TEST_F(DecodeTest, DicomThatCannotBeReadRightIsRefused) {
   file.before_pixels = "";
   file.photometric = "HSV";
   EXPECT_THAT(refusal(dicom(file)), HasSubstr("HSV"));
+}
+
+TEST_F(DecodeTest, DicomWhoseNumbersCannotBeIsRefused) {
+  DicomFile file{.pixels = bytes_of(I16{5})};
+  for (const char* frames : {"0", "-3", "many"}) {
+    file.frames = frames;
+    EXPECT_THAT(refusal(dicom(file)), HasSubstr(std::string("NumberOfFrames is '") + frames));
+  }
+  file.frames = "";
+  file.bits_stored = 20;
+  EXPECT_THAT(refusal(dicom(file)), HasSubstr("stores 20 bits of a pixel in 16"));
+  file.bits_stored = 16;
+  file.pixels = bytes_of(I16{5, 6, 7});
+  EXPECT_THAT(refusal(dicom(file)), HasSubstr("pixels of 3 frames, and its NumberOfFrames says 1"));
+  file.n_frames = 2;
+  EXPECT_THAT(refusal(dicom(file)), HasSubstr("pixels of 3 frames, and its NumberOfFrames says 2"));
+  // A byte that evens the length, and one that is too few for a frame, are none.
+  file = {.pixels = "a", .bits_allocated = 8, .bits_stored = 8, .is_signed = 0};
+  EXPECT_THAT(gray(dicom(file)), ElementsAre('a'));
+  file = {.width = 3, .pixels = bytes_of(I16{1, 2, 3, 0, 0})};
+  EXPECT_THAT(gray(dicom(file)), ElementsAre(1, 2, 3));
 }
 
 // Both versions, both byte orders, plain and compressed: x of the first axis is a column.

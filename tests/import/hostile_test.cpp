@@ -168,6 +168,18 @@ TEST_F(HostileTest, CompressedDataThatGoesOnIsRefused) {
   EXPECT_THAT(failure(), AllOf(HasSubstr("2 of 2 images"), HasSubstr("goes on behind")));
 }
 
+// 300 MiB of zeros before the pixels; and a stream without its end.
+TEST_F(HostileTest, DeflatedDicomIsBoundedAndWhole) {
+  DicomFile file{.pixels = "ab", .syntax = "1.2.840.10008.1.2.1.99"};
+  const std::string whole = dicom(file);
+  add("cut.dcm", whole.substr(0, whole.size() - 3));
+  file.before_pixels = dicom_element(0x29, 0x1010, "OB", std::string(300U << 20U, '\0'));
+  add("bomb.dcm", dicom(file));
+  EXPECT_THAT(failure(),
+              AllOf(HasSubstr("2 of 2 images"), HasSubstr("bomb.dcm is damaged: it inflates"),
+                    HasSubstr("cut.dcm is damaged: its compressed data ends")));
+}
+
 TEST_F(HostileTest, WhatIsNoFileIsNeitherOpenedNorFollowed) {
   const std::string in = options_.source + "/";
   fs::create_directory(in + "folder.png");

@@ -157,22 +157,23 @@ std::string dicom(const DicomFile& f) {
                            dicom_element(2, 2, "UI", ct) + dicom_element(2, 3, "UI", id) +
                            dicom_element(2, 0x10, "UI", f.syntax);
   const std::string start = f.preamble ? std::string(128, '\0') + "DICM" : "";
+  const std::string frames =
+      f.frames.empty() && f.n_frames > 1 ? std::to_string(f.n_frames) : f.frames;
+  const std::string set =
+      dicom_element(8, 0x16, "UI", ct) + dicom_element(8, 0x18, "UI", id) +
+      dicom_element(8, 0x60, "CS", "CT") + dicom_element(0x10, 0x10, "PN", f.patient) +
+      dicom_element(0x20, 0x0d, "UI", id) + dicom_element(0x20, 0x0e, "UI", id) +
+      dicom_element(0x20, 0x32, "DS", "0\\0\\0") +
+      dicom_element(0x20, 0x37, "DS", "1\\0\\0\\0\\1\\0") + number(2, f.n_samples) +
+      dicom_element(0x28, 4, "CS", f.photometric) + (f.n_samples > 1 ? number(6, f.planar) : "") +
+      (frames.empty() ? "" : dicom_element(0x28, 8, "IS", frames)) + number(0x10, f.height) +
+      number(0x11, f.width) + optional(0x30, f.spacing) + number(0x100, f.bits_allocated) +
+      number(0x101, f.bits_stored) + number(0x102, f.bits_stored - 1) + number(0x103, f.is_signed) +
+      optional(0x1052, f.intercept) + optional(0x1053, f.slope) + f.before_pixels +
+      (f.encapsulated ? encapsulated(f.pixels)
+                      : dicom_element(0x7fe0, 0x10, f.bits_allocated == 8 ? "OB" : "OW", f.pixels));
   return start + dicom_element(2, 0, "UL", little(meta.size(), 4)) + meta +
-         dicom_element(8, 0x16, "UI", ct) + dicom_element(8, 0x18, "UI", id) +
-         dicom_element(8, 0x60, "CS", "CT") + dicom_element(0x10, 0x10, "PN", f.patient) +
-         dicom_element(0x20, 0x0d, "UI", id) + dicom_element(0x20, 0x0e, "UI", id) +
-         dicom_element(0x20, 0x32, "DS", "0\\0\\0") +
-         dicom_element(0x20, 0x37, "DS", "1\\0\\0\\0\\1\\0") + number(2, f.n_samples) +
-         dicom_element(0x28, 4, "CS", f.photometric) +
-         (f.n_samples > 1 ? number(6, f.planar) : "") +
-         (f.n_frames > 1 ? dicom_element(0x28, 8, "IS", std::to_string(f.n_frames)) : "") +
-         number(0x10, f.height) + number(0x11, f.width) + optional(0x30, f.spacing) +
-         number(0x100, f.bits_allocated) + number(0x101, f.bits_stored) +
-         number(0x102, f.bits_stored - 1) + number(0x103, f.is_signed) +
-         optional(0x1052, f.intercept) + optional(0x1053, f.slope) + f.before_pixels +
-         (f.encapsulated
-              ? encapsulated(f.pixels)
-              : dicom_element(0x7fe0, 0x10, f.bits_allocated == 8 ? "OB" : "OW", f.pixels));
+         (f.syntax.ends_with(".99") ? deflated(set, -15) : set);
 }
 
 std::string nifti(const NiftiFile& f) {

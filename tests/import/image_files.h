@@ -52,8 +52,9 @@ struct DicomFile {
   std::string patient = "Doe^Jane";
   std::string before_pixels = "";  // further elements, of groups above 0028
   bool preamble = true;
-  std::string syntax = "1.2.840.10008.1.2.1";
-  bool encapsulated = false;  // pixels are one compressed stream (PS3.5, A.4)
+  std::string syntax = "1.2.840.10008.1.2.1";  // with .99 the data set is deflated
+  std::string frames = "";                     // NumberOfFrames; empty: n_frames, if not 1
+  bool encapsulated = false;                   // pixels are one compressed stream (PS3.5, A.4)
 };
 std::string dicom(const DicomFile& file);
 

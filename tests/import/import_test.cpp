@@ -129,6 +129,17 @@ TEST_F(ImportTest, SlicesOfAVolumeShareLabelGroupAndSpacing) {
   EXPECT_THAT(report_text(report), HasSubstr("each file is its own"));
 }
 
+TEST_F(ImportTest, FramesKeepTheirOwnSpacing) {
+  DicomFile file{.width = 2, .n_frames = 2, .pixels = bytes_of(I16{1, 2, 3, 4}), .spacing = ""};
+  std::vector<std::string> own;
+  for (const char* spacing : {"1\\2", "3\\4"})
+    own.push_back(dicom_sequence(0x28, 0x9110, {dicom_element(0x28, 0x30, "DS", spacing)}));
+  file.before_pixels = dicom_sequence(0x5200, 0x9230, own);
+  add("scan", dicom(file));
+  run("file,label\nscan,0\n");
+  EXPECT_THAT(table().spacing, ElementsAre(1, 2, 3, 4));
+}
+
 TEST_F(ImportTest, AWindowClipsAndScalesAllButPngAndJpeg) {
   add("scan", dicom({.width = 3, .pixels = bytes_of(I16{-2000, 0, 2976})}));
   add_flat("p.png", 255);
