@@ -156,7 +156,7 @@ void ChildStream::read(void* out, std::size_t size) {
   }
   if (has_mark && mark == Mark::bytes && receive(out, size) == size) return;
   const int status = reap();
-  fail(fmt::format("stopped ({})",
+  fail(fmt::format("stopped ({}), as it does where a file is cut off or its bytes have changed",
                    WIFSIGNALED(status) ? strsignal(WTERMSIG(status)) : "it gave up"));
 }
 

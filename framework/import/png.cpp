@@ -1,6 +1,10 @@
 #include <itkPNGImageIO.h>
 
+#include <array>
+#include <cstring>
+
 #include "base/error.h"
+#include "import/byte_source.h"
 #include "import/reader.h"
 
 namespace attune {
@@ -11,6 +15,7 @@ constexpr double kMaxRatio = 1100;  // deflate shrinks by at most 1032
 class PngReader : public SliceReader {
  public:
   explicit PngReader(const std::string& path) : path_(path), io_(itk::PNGImageIO::New()) {
+    set_size();
     io_->SetFileName(path);
     try {
       io_->ReadImageInformation();  // not CanReadFile, which goes by the name's ending
@@ -20,10 +25,6 @@ class PngReader : public SliceReader {
     header_.format = "PNG";
     header_.display = true;
     header_.eight_bit = io_->GetComponentType() == itk::ImageIOBase::IOComponentType::UCHAR;
-    header_.width = static_cast<Index>(io_->GetDimensions(0));
-    header_.height = static_cast<Index>(io_->GetDimensions(1));
-    // A bit a pixel is what the file may hold, though ITK unpacks it to a byte or a colour.
-    check_size(path, header_, static_cast<double>(header_.width * header_.height) / 8, kMaxRatio);
   }
 
   void read(Index, Slice& out) override {
@@ -48,6 +49,26 @@ class PngReader : public SliceReader {
   }
 
  private:
+  // From the first chunk, IHDR (ISO/IEC 15948, 11.2.2): where it is not as it must be, libpng
+  // aborts without a word.
+  void set_size() {
+    constexpr std::size_t kSize = 16;  // width and height, behind signature, length and name
+    std::array<unsigned char, kSize + 8> start{};
+    const std::size_t n = ByteSource(path_).read(start.data(), start.size());
+    if (n < start.size() || std::memcmp(start.data() + 12, "IHDR", 4) != 0)
+      damaged(path_, "its first chunk is no whole IHDR");
+    const auto number = [&](std::size_t at) {
+      Index value = 0;
+      for (std::size_t i = 0; i < 4; ++i) value = value << 8 | start[at + i];
+      return value;
+    };
+    header_.width = number(kSize);
+    header_.height = number(kSize + 4);
+    const double pixels = static_cast<double>(header_.width) * static_cast<double>(header_.height);
+    // A bit a pixel is what the file may hold, though ITK unpacks it to a byte or a colour.
+    check_size(path_, header_, pixels / 8, kMaxRatio);
+  }
+
   std::string path_;
   itk::PNGImageIO::Pointer io_;
 };

@@ -160,6 +160,19 @@ TEST_F(HostileTest, SizesOfZeroOrLessAreRefused) {
   EXPECT_THAT(failure(), HasSubstr("7 of 7 images"));
 }
 
+// Libraries abort on these without a word.
+TEST_F(HostileTest, HeadersThatAreCutOrCannotBeAreToldInWords) {
+  add("a.png", gray_png(3, 5, std::vector<std::uint8_t>(15)).substr(0, 8));
+  add("b.png", png(0, 5, 8, PngColour::gray, "", 1));
+  add("c.png", png(0x7fffffff, 0x7fffffff, 8, PngColour::gray, "", 1));
+  add("d.dcm", dicom({.pixels = "ab"}).substr(0, 132));
+  EXPECT_THAT(failure(), AllOf(HasSubstr("a.png is damaged: its first chunk is no whole IHDR"),
+                               HasSubstr("b.png has no pixels"),
+                               HasSubstr("2147483647 x 2147483647 pixels, which its"),
+                               HasSubstr("d.dcm is damaged: its decoder stopped (Aborted), as it "
+                                         "does where a file is cut off")));
+}
+
 // 64 MiB of zeros behind the pixels, in 64 KiB.
 TEST_F(HostileTest, CompressedDataThatGoesOnIsRefused) {
   const std::string zeros(64U << 20U, '\0');
