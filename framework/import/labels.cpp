@@ -79,7 +79,7 @@ std::vector<LabelRow> read_labels(std::istream& stream, const LabelColumns& colu
   std::size_t line = 0;
   auto header = next_record(csv, line, name);
   ATTUNE_CHECK(header, DataError, "{} is empty: its first line must name its columns", name);
-  ATTUNE_CHECK(join(*header, "") != "", DataError,
+  ATTUNE_CHECK(!join(*header, "").empty(), DataError,
                "{}:1: is blank: the first line must name the columns", name);
   const auto place = [&](const std::string& column,
                          const char* what) -> std::optional<std::size_t> {
