@@ -1,6 +1,7 @@
 #include "experiments/train.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "train/evaluate.h"
 
@@ -46,26 +47,61 @@ void TrainKind::run(const Trial& trial, const KindOptions& options, RunContext& 
     throw NumericError(fmt::format("{} diverged, and numerics.nan is stop_study", trial.stem()));
 }
 
-Evaluation TrainKind::evaluate(const RunFile& run, const KindOptions& options,
-                               const std::string& data_file, kernels::Threads& threads) {
-  const auto& self = static_cast<const TrainKind&>(options);
+namespace {
+
+// The parameters that a run is evaluated with.
+const WeightSet& model_of(const RunFile& run, const ResultsOptions& results) {
   const RunContent& content = run.content;
-  const std::string name = run.trial.stem();
   ATTUNE_CHECK(content.status != "diverged", DataError,
-               "{} diverged after {} steps: it has no model to evaluate", name, content.steps);
-  ATTUNE_CHECK(!content.weights.empty(), DataError,
+               "{} diverged after {} steps: it has no model to evaluate", run.path, content.steps);
+  ATTUNE_CHECK(!results.save_parameters.empty(), DataError,
                "{} keeps no parameters. Set results.save_parameters: [chosen] and train it again",
-               name);
+               run.path);
+  ATTUNE_CHECK(!content.weights.empty() && !content.class_names.empty(), DamagedError,
+               "{}: has no {}, which its study kept: the file is damaged", run.path,
+               content.weights.empty() ? "parameters under /weights" : "class_names");
   const auto& sets = content.weights;
   const auto chosen = std::find_if(sets.begin(), sets.end(),
                                    [](const WeightSet& set) { return set.which == "chosen"; });
   const WeightSet& weights = chosen == sets.end() ? sets.front() : *chosen;
+  for (const NamedTensor& t : weights.tensors)
+    ATTUNE_CHECK(
+        std::all_of(t.values.begin(), t.values.end(), [](float x) { return std::isfinite(x); }),
+        DamagedError, "{}: /weights/{} holds NaN or infinity: the file is damaged", run.path,
+        t.name);
+  return weights;
+}
+
+// What does not fit the run's own config is damage.
+void load_own_weights(const WeightSet& weights, const RunFile& run, const Learner<float>& learner) {
+  try {
+    load_weights(weights, run.path, learner);
+  } catch (const DataError& error) {
+    throw DamagedError(fmt::format("{}: the file is damaged", error.what()));
+  }
+}
+
+void require_numbers(const Predictions& p, const std::string& data_file) {
+  for (std::size_t i = 0; i < p.output.size(); ++i)
+    ATTUNE_CHECK(std::isfinite(p.output[i]), DataError,
+                 "{}: the model's outputs for image {} are no numbers: its weights, or the pixels, "
+                 "are too large",
+                 data_file, p.example[i / static_cast<std::size_t>(p.n_outputs)]);
+}
+
+}  // namespace
+
+Evaluation TrainKind::evaluate(const RunFile& run, const KindOptions& options,
+                               const std::string& data_file, kernels::Threads& threads) {
+  const auto& self = static_cast<const TrainKind&>(options);
+  const RunContent& content = run.content;
+  const WeightSet& weights = model_of(run, self.trainer_.results);
   const std::unique_ptr<Dataset> data = self.data_.open_other(data_file, self.trainer_.model.patch,
                                                               {content.class_names, content.gray});
   Evaluation result{{}, data->sha256(), weights.which, weights.step};
   threads.run([&] {
     Learner<float> learner(self.trainer_.learner(), data->n_classes(), 0);
-    load_weights(weights, name, learner);
+    load_own_weights(weights, run, learner);
     const std::vector<Index> lengths = data->n_tokens(Split::test);
     // Images that are longer than any that it was trained on have a batch for themselves.
     const Index longest =
@@ -73,6 +109,7 @@ Evaluation TrainKind::evaluate(const RunFile& run, const KindOptions& options,
     const Index budget = std::max(longest, self.trainer_.train.batch_tokens);
     Batch batch;
     result.predictions = predict(learner, *data, Split::test, {budget, 0}, batch);
+    require_numbers(result.predictions, data_file);
   });
   return result;
 }

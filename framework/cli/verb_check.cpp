@@ -1,6 +1,8 @@
 #include "base/json.h"
 #include "cli/session.h"
 #include "datasets/dataset_file.h"
+#include "storage/eval_file.h"
+#include "storage/metadata.h"
 #include "storage/run_file.h"
 #include "study/study_config.h"
 
@@ -33,14 +35,22 @@ std::vector<Diagnostic> study_errors(const Session& session, const std::string& 
   return {};
 }
 
-// Of an HDF5 file: a run file, or else it must be a dataset file.
+// Of an HDF5 file: a run file or an evaluation, as it says, or else it must be a dataset file.
 std::vector<Diagnostic> stored_errors(const std::string& path) {
   try {
     read_run_file(path);
+    checked_sha256(path, metadata_beside(path));
     return {};
   } catch (const DamagedError& e) {
     return {about(path, e.what())};
   } catch (const DataError&) {  // no run file
+  }
+  try {
+    read_eval_file(path);
+    return {};
+  } catch (const DamagedError& e) {
+    return {about(path, e.what())};
+  } catch (const DataError&) {  // no evaluation
   }
   std::vector<Diagnostic> errors;
   for (const std::string& fault : dataset_file_faults(path)) errors.push_back(about(path, fault));

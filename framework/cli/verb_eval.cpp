@@ -1,3 +1,5 @@
+#include <unistd.h>
+
 #include <algorithm>
 #include <filesystem>
 
@@ -19,12 +21,36 @@ namespace {
 
 using Confusion = std::vector<std::vector<Index>>;  // [class][taken for]
 
-// The config that the run was made with, bound again.
-Study study_of(const RunFile& run, const std::string& path, std::span<const Kind> kinds) {
+// The config that the run was made with, bound again. It was accepted then, and stands in the file
+// twice, as text and as attributes: what is refused now, or differs, is damage.
+Study study_of(const RunFile& run, std::span<const Kind> kinds) {
   LoadOptions load;
-  load.path = path;
+  load.path = run.path;
   load.text = study_text(run);
-  return load_study(load, kinds);
+  const auto damaged = [&run](std::string_view why) {
+    return DamagedError(fmt::format("{}: its /config/resolved_yaml {}", run.path, why));
+  };
+  Study study;
+  try {
+    study = load_study(load, kinds);
+  } catch (const ConfigError& error) {
+    throw damaged(
+        fmt::format("is not what this version can read: the file is damaged, or of "
+                    "another version.\n{}",
+                    error.what()));
+  }
+  Trial read;
+  read.config = study.reference().config();
+  const std::vector<ConfigLeaf> leaves = read.recorded_config();
+  for (const ConfigLeaf& leaf : run.trial.config) {
+    const auto same = std::find_if(leaves.begin(), leaves.end(),
+                                   [&](const ConfigLeaf& l) { return l.key == leaf.key; });
+    const std::string text = same == leaves.end() ? "absent" : to_text(same->value);
+    if (text != to_text(leaf.value))
+      throw damaged(fmt::format("says {}={}, its attribute {}: the file is damaged", leaf.key, text,
+                                to_text(leaf.value)));
+  }
+  return study;
 }
 
 void measure(EvalContent& content) {
@@ -104,20 +130,24 @@ Json content_json(const EvalContent& content, const Confusion& confusion) {
   return json.set("metrics", std::move(metrics)).set("confusion", std::move(rows));
 }
 
-// What a model says of images that it learnt from is no measure of it.
-std::string own_data_text(const RunFile& run, const EvalContent& content) {
-  if (run.head.data_sha256 != content.data_sha256) return "";
-  return "\nThese images are the run's own data: it was trained on some of them.\n"
-         "`attune show` has the metrics of its test split.\n";
-}
-
-// Writing over what is read would destroy it.
+// What can be known of -o before anything is computed. Writing over what is read would destroy it.
 void check_out(const std::string& out, const std::vector<std::string>& inputs) {
-  for (const std::string& input : inputs) {
-    std::error_code none;  // a file that is not there is no input
-    ATTUNE_CHECK(!std::filesystem::equivalent(out, input, none), ConfigError,
+  namespace fs = std::filesystem;
+  std::error_code none;  // what is not there is no folder, and no input
+  const fs::path folder = fs::absolute(out).parent_path();
+  ATTUNE_CHECK(!out.ends_with('/') && !fs::is_directory(out, none), ConfigError,
+               "-o {} is a folder; name a file in it, such as {}", out,
+               (fs::path(out) / "eval.h5").string());
+  ATTUNE_CHECK(!fs::exists(out, none) || fs::is_regular_file(out, none), ConfigError,
+               "-o {} is no file that could be replaced; name another one", out);
+  ATTUNE_CHECK(fs::is_directory(folder, none), ConfigError,
+               "-o {}: {} is no folder; make it first, with mkdir -p {}", out, folder.string(),
+               fs::path(out).parent_path().string());
+  ATTUNE_CHECK(::access(folder.c_str(), W_OK) == 0, ConfigError,
+               "-o {}: you may not write to {}; name a file elsewhere", out, folder.string());
+  for (const std::string& input : inputs)
+    ATTUNE_CHECK(!fs::equivalent(out, input, none), ConfigError,
                  "-o {} is {}, which is read; name another file", out, input);
-  }
 }
 
 }  // namespace
@@ -131,7 +161,7 @@ ExitCode verb_eval(Session& session) {
   const RunFile run = read_run_file(run_path);
   EvalContent content;
   content.run_sha256 = checked_sha256(run_path, metadata_beside(run_path));
-  const Study study = study_of(run, run_path, session.kinds);
+  const Study study = study_of(run, session.kinds);
   const Kind& kind = study.reference().kind();
   ATTUNE_CHECK(kind.evaluate, DataError, "{}: a run of kind {} keeps no model that could be used",
                run_path, kind.name);
@@ -149,8 +179,11 @@ ExitCode verb_eval(Session& session) {
   measure(content);
   const Confusion confusion = confusion_of(content.predictions);
   if (out) write_atomically(*out, eval_file_bytes(content, build_facts().build_id));
+  // What a model says of images that it learnt from is no measure of it.
+  const bool own_data = run.head.data_sha256 == content.data_sha256;
   if (console.json) {
-    console.out.print(content_json(content, confusion).dump() + "\n");
+    Json json = content_json(content, confusion);
+    console.out.print(json.set("own_data", own_data).dump() + "\n");
     return ExitCode::ok;
   }
   const Output& screen = console.out;
@@ -158,7 +191,11 @@ ExitCode verb_eval(Session& session) {
                                  screen.bold(data), content.predictions.target.size(),
                                  run.trial.stem(), content.parameters, content.step);
   text += metrics_text(content, screen.width) + "\n";
-  text += confusion_text(content, confusion, screen.width) + own_data_text(run, content);
+  text += confusion_text(content, confusion, screen.width);
+  if (own_data && !console.quiet)
+    text +=
+        "\nThese images are the run's own data: it was trained on some of them.\n"
+        "`attune show` has the metrics of its test split.\n";
   screen.print(text);
   return ExitCode::ok;
 }

@@ -91,6 +91,12 @@ H5File::H5File(H5Handle handle, const std::string& name, std::shared_ptr<H5Scale
       scales_(std::move(scales)),
       root_(H5Handle(H5Gopen2(handle_.id(), "/", H5P_DEFAULT), H5Gclose), name, "", scales_) {}
 
+bool H5File::recognises(const std::string& path) {
+  silence_h5();
+  std::error_code none;
+  return std::filesystem::is_regular_file(path, none) && H5Fis_hdf5(path.c_str()) > 0;
+}
+
 H5File H5File::open(const std::string& path) {
   silence_h5();
   std::error_code error;
@@ -102,8 +108,8 @@ H5File H5File::open(const std::string& path) {
   H5Handle file(H5Fopen(path.c_str(), H5F_ACC_RDONLY, access.id()), H5Fclose);
   if (!file) {
     const std::string reason = h5_reason();
-    ATTUNE_CHECK(H5Fis_hdf5(path.c_str()) > 0, DataError, "{}: is no HDF5 file ({} bytes){}", path,
-                 bytes, reason);
+    ATTUNE_CHECK(recognises(path), DataError, "{}: is no HDF5 file ({} bytes){}", path, bytes,
+                 reason);
     throw DataError(
         fmt::format("{}: cannot be opened as HDF5{}. It is damaged or was not copied whole: copy "
                     "or make it again",

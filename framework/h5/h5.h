@@ -279,6 +279,8 @@ class H5Group {
 
 class H5File {
  public:
+  // Whether a file, whole or not, begins as HDF5 does; false where there is none.
+  static bool recognises(const std::string& path);
   // Read only, no lock taken: attune's files never change once they have their name.
   static H5File open(const std::string& path);
   // A new file, or a shorter one in its place. Write to a temporary name, close(), then rename.

@@ -1,5 +1,6 @@
 #include "storage/eval_file.h"
 
+#include "base/error.h"
 #include "storage/h5_parts.h"
 
 namespace attune {
@@ -33,6 +34,63 @@ std::string eval_file_bytes(const EvalContent& content, std::string_view build_i
   H5Group predictions = root.create_group("predictions");
   write_predictions(predictions, "eval", content.predictions, sizes);
   return file.image();
+}
+
+namespace {
+
+// /predictions/eval: columns of one length, each target one of the outputs.
+void check_predictions(const EvalContent& content, const std::string& where) {
+  const Predictions& p = content.predictions;
+  const std::size_t n = p.example.size();
+  ATTUNE_CHECK(p.group.size() == n && p.target.size() == n, DataError,
+               "{}: has {} examples, {} groups and {} targets", where, n, p.group.size(),
+               p.target.size());
+  ATTUNE_CHECK(p.output.size() == n * content.class_names.size(), DataError,
+               "{}/output: has {} values for {} examples of {} classes", where, p.output.size(), n,
+               content.class_names.size());
+  for (const Index target : p.target)
+    ATTUNE_CHECK(target >= 0 && target < p.n_outputs, DataError,
+                 "{}/target: {} is no place in class_names", where, target);
+}
+
+EvalContent content_of(const H5Group& root) {
+  EvalContent content;
+  content.study = root.text_attribute("name");
+  content.row = root.text_attribute("row");
+  content.identity = root.text_attribute("identity");
+  content.run_sha256 = root.text_attribute("run_sha256");
+  content.data_sha256 = root.text_attribute("data_sha256");
+  content.parameters = root.text_attribute("parameters");
+  content.step = root.attribute<Index>("step");
+  content.class_names = root.text_list_attribute("class_names");
+  const H5Group final = root.group("final");
+  for (const FinalMetric& metric : read_finals(final)) {
+    const std::string name = metric.split + "_" + metric.name;
+    EvalMetric& m = content.metrics.emplace_back(EvalMetric{metric, {}, {}});
+    if (!final.has_attribute("interval_low", name)) continue;
+    m.low = final.attribute<double>("interval_low", name);
+    m.high = final.attribute<double>("interval_high", name);
+    content.n_groups = final.attribute<Index>("n_groups", name);
+  }
+  content.predictions = read_predictions(root.group("predictions/eval"));
+  check_predictions(content, root.group("predictions/eval").where());
+  return content;
+}
+
+}  // namespace
+
+EvalContent read_eval_file(const std::string& path) {
+  const H5File file = H5File::open(path);
+  const std::string schema = schema_of(file.root());
+  ATTUNE_CHECK(schema == "attune.eval@1", DataError,
+               "{}: is no evaluation: its schema is {}, not attune.eval@1", path,
+               schema.empty() ? "absent" : schema);
+  try {
+    return content_of(file.root());
+  } catch (const DataError& error) {
+    throw DamagedError(
+        fmt::format("{}: the file is damaged. `attune eval` makes it again", error.what()));
+  }
 }
 
 }  // namespace attune

@@ -37,4 +37,8 @@ struct EvalContent {
 // Its bytes are a function of content and build_id.
 std::string eval_file_bytes(const EvalContent& content, std::string_view build_id);
 
+// DataError when there is no such file or it is something else; DamagedError when it is an
+// evaluation no longer whole: something is missing, cannot be read, or does not fit the rest.
+EvalContent read_eval_file(const std::string& path);
+
 }  // namespace attune

@@ -13,6 +13,16 @@ std::string SizeScales::operator()(Index size, std::ptrdiff_t nth) {
   return "/" + name;
 }
 
+std::string schema_of(const H5Group& root) {
+  if (!root.has_attribute("schema")) return "";
+  return root.attribute_info("schema").type == H5Type::text ? root.text_attribute("schema")
+                                                            : "no text";
+}
+
+std::string text_or_empty(const H5Group& group, std::string_view name, std::string_view path) {
+  return group.has_attribute(name, path) ? group.text_attribute(name, path) : "";
+}
+
 std::size_t count(const Dims& dims) {
   std::size_t n = 1;
   for (const Index d : dims) n *= static_cast<std::size_t>(d);
@@ -54,6 +64,35 @@ void write_predictions(H5Group& predictions, const std::string& split, const Pre
   group.write("output", dims, p.output.data());
   group.attach_scale("output", 0, "example");
   group.attach_scale("output", 1, sizes(p.n_outputs));
+}
+
+Predictions read_predictions(const H5Group& group) {
+  Predictions p;
+  p.example = group.read<Index>("example");
+  p.group = group.read<Index>("group");
+  p.target = group.read<Index>("target");
+  const H5Info output = group.info("output");
+  ATTUNE_CHECK(output.dims.size() == 2, DataError,
+               "{}/output: has {} dimensions, where 2 are needed", group.where(),
+               output.dims.size());
+  p.n_outputs = output.dims[1];
+  p.output = group.read<float>("output");
+  return p;
+}
+
+std::vector<FinalMetric> read_finals(const H5Group& final) {
+  std::vector<FinalMetric> metrics;
+  for (const H5Entry& entry : final.entries()) {
+    FinalMetric metric;
+    metric.split = final.text_attribute("split", entry.name);
+    metric.name = final.text_attribute("metric", entry.name);
+    metric.value = final.read_scalar<double>(entry.name);
+    metric.units = text_or_empty(final, "units", entry.name);
+    metric.goal = text_or_empty(final, "goal", entry.name);
+    metric.how = text_or_empty(final, "how", entry.name);
+    metrics.push_back(std::move(metric));
+  }
+  return metrics;
 }
 
 }  // namespace attune

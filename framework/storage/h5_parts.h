@@ -24,6 +24,9 @@ class SizeScales {
   std::set<std::string> made_;
 };
 
+// What a file says that it is, "attune.run@1"; empty where it says nothing.
+std::string schema_of(const H5Group& root);
+
 // Elements of an array.
 std::size_t count(const Dims& dims);
 // StorageError unless they are as many as the dimensions say.
@@ -31,6 +34,12 @@ void check_size(const H5Group& group, std::string_view name, std::size_t has, st
 // An attribute; an empty text is left out, because it tells a reader nothing.
 void set_text(H5Group& group, const char* name, const std::string& value,
               std::string_view path = "");
+
+std::string text_or_empty(const H5Group& group, std::string_view name, std::string_view path = "");
+
+// What the two writers below have written, read again.
+std::vector<FinalMetric> read_finals(const H5Group& final);
+Predictions read_predictions(const H5Group& split);
 
 // <split>_<name>, a scalar with split, metric, units, goal, how. Returns its name.
 std::string write_final(H5Group& final, const FinalMetric& metric);

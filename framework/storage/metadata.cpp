@@ -92,8 +92,9 @@ std::string checked_sha256(const std::string& run_path, const Json& metadata) {
   const Json* recorded = metadata.find("run_file_sha256");
   const std::string* text = recorded ? recorded->text() : nullptr;
   ATTUNE_CHECK(!text || text->empty() || found == *text, DamagedError,
-               "{}: its SHA-256 is {:.8}…, and {:.8}… when it was written: the file is damaged. "
-               "Remove it, and the same command trains this trial again",
+               "{}: its SHA-256 is {:.8}…, and was {:.8}… when it was written: the file is "
+               "damaged. Copy it again from where it was made, or remove it and run its study "
+               "again, which trains what is missing",
                run_path, found, *text);
   return found;
 }

@@ -43,16 +43,19 @@ struct RunHead {
 };
 
 struct RunFile {
+  std::string path;  // where it was read from
   RunHead head;
   Trial trial;  // its config in the order of the file, all of role result
   RunContent content;
 };
 
-// DataError when there is no such file or it is something else; DamagedError when it is a run file
-// no longer whole.
-RunHead read_run_head(const std::string& path);
+// Of a file that a person names. DataError when there is no such file or it is something else;
+// DamagedError when it is a run file no longer whole, or its config not the one of its identity.
 RunFile read_run_file(const std::string& path);
-// Of one split; DamagedError when the file has none of it.
+// Of a study's own trial: what is no run file there is damaged, and can be trained again, which the
+// DamagedError says.
+RunHead read_run_head(const std::string& path);
+// Of one split, alike; DamagedError when the file has none of it.
 Predictions read_predictions(const std::string& path, const std::string& split);
 
 // The parameters of any HDF5 file with /weights, also one written by h5py: float32 or float64,

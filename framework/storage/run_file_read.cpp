@@ -1,8 +1,10 @@
 #include <algorithm>
+#include <filesystem>
 
 #include "base/error.h"
 #include "base/files.h"
 #include "h5/h5.h"
+#include "storage/h5_parts.h"
 #include "storage/run_file.h"
 
 namespace attune {
@@ -28,33 +30,49 @@ Shape shape_of(const Dims& dims, const std::string& where) {
   }
 }
 
-// What reading finds wrong with a file that has a run file's schema, or none to be read, is damage.
-template <class Read>
-auto as_run_file(const std::string& path, Read read) {
-  ATTUNE_CHECK(file_exists(path), DataError, "{}: there is no such file", path);
-  std::string schema;
-  try {
-    const H5File file = H5File::open(path);
-    schema = file.root().has_attribute("schema") ? file.root().text_attribute("schema") : "none";
-    if (schema == "attune.run@1") return read(file.root());
-  } catch (const DataError& error) {
-    throw DamagedError(
-        fmt::format("{}. Remove it, and the same command trains this trial again", error.what()));
-  }
-  // Metadata beside it says that it was a run file.
-  const bool was_one =
-      !schema.starts_with("attune.") && file_exists(path.substr(0, path.rfind('.')) + ".meta.json");
-  ATTUNE_CHECK(!was_one, DamagedError,
-               "{}: its schema is {}, not attune.run@1: the file is damaged. Remove it, and the "
-               "same command trains this trial again",
-               path, schema);
-  throw DataError(
-      fmt::format("{}: is no run file that this version reads: its schema is {}, not attune.run@1",
-                  path, schema));
+// Who says that a file is a run file: a study of its own trials, or a person.
+enum class NamedBy { study, person };
+
+const char* way_out(NamedBy who) {
+  return who == NamedBy::study ? "Remove it, and the same command trains this trial again"
+                               : "Copy it again from where it was made, or remove it and run its "
+                                 "study again, which trains what is missing";
 }
 
-std::string text_or_empty(const H5Group& group, std::string_view name, std::string_view path = "") {
-  return group.has_attribute(name, path) ? group.text_attribute(name, path) : "";
+// Damage of what a study made, or what a person took for a run file.
+[[noreturn]] void refuse(const std::string& path, NamedBy who, const std::string& what) {
+  // Metadata beside it says that it was a run file.
+  if (who == NamedBy::study || file_exists(path.substr(0, path.rfind('.')) + ".meta.json"))
+    throw DamagedError(fmt::format("{}: {}: the file is damaged. {}", path, what, way_out(who)));
+  throw DataError(
+      fmt::format("{}: {}, and a run file is needed, which `attune run` leaves as "
+                  "results/NAME/trials/ROW-s0-….h5",
+                  path, what));
+}
+
+// What reading finds wrong with a file that has a run file's schema, or none to be read, is damage.
+template <class Read>
+auto as_run_file(const std::string& path, NamedBy who, Read read) {
+  ATTUNE_CHECK(file_exists(path), DataError, "{}: there is no such file", path);
+  if (std::filesystem::is_directory(path)) refuse(path, who, "is a folder");
+  if (!H5File::recognises(path)) refuse(path, who, "is no HDF5 file");
+  std::string schema;
+  bool opened = false;
+  try {
+    const H5File file = H5File::open(path);
+    opened = true;
+    schema = schema_of(file.root());
+    if (schema == "attune.run@1") return read(file.root());
+  } catch (const DataError& error) {
+    // Of what does not open it is unknown whether it was a run file; `open` says what to do.
+    const bool known = opened || who == NamedBy::study;
+    throw DamagedError(known ? fmt::format("{}. {}", error.what(), way_out(who)) : error.what());
+  }
+  const std::string what =
+      fmt::format("its schema is {}, not attune.run@1", schema.empty() ? "absent" : schema);
+  ATTUNE_CHECK(!schema.starts_with("attune.") || schema.starts_with("attune.run@"), DataError,
+               "{}: is no run file: {}", path, what);
+  refuse(path, who, what);
 }
 
 std::optional<Index> index_or_none(const H5Group& group, const char* name) {
@@ -77,17 +95,7 @@ RunHead head_of(const H5Group& root) {
   head.fold = index_or_none(root, "fold");
   head.stop_step = index_or_none(root, "stop_step");
   head.repeat = index_or_none(root, "repeat");
-  const H5Group final = root.group("final");
-  for (const H5Entry& entry : final.entries()) {
-    FinalMetric metric;
-    metric.split = final.text_attribute("split", entry.name);
-    metric.name = final.text_attribute("metric", entry.name);
-    metric.value = final.read_scalar<double>(entry.name);
-    metric.units = text_or_empty(final, "units", entry.name);
-    metric.goal = text_or_empty(final, "goal", entry.name);
-    metric.how = text_or_empty(final, "how", entry.name);
-    head.final.push_back(std::move(metric));
-  }
+  head.final = read_finals(root.group("final"));
   return head;
 }
 
@@ -105,20 +113,6 @@ MetricTable metrics_of(const H5Group& group) {
                  table.values.back().size(), table.step.size());
   }
   return table;
-}
-
-Predictions predictions_of(const H5Group& group) {
-  Predictions p;
-  p.example = group.read<Index>("example");
-  p.group = group.read<Index>("group");
-  p.target = group.read<Index>("target");
-  const H5Info output = group.info("output");
-  ATTUNE_CHECK(output.dims.size() == 2, DataError,
-               "{}/output: has {} dimensions, where 2 are needed", group.where(),
-               output.dims.size());
-  p.n_outputs = output.dims[1];
-  p.output = group.read<float>("output");
-  return p;
 }
 
 bool is_scale(const H5Group& group, const std::string& name) {
@@ -196,8 +190,9 @@ FieldValue leaf_value(const H5Group& group, const std::string& key) {
                  : FieldValue(group.attribute<Index>(key));
 }
 
-RunFile run_file_of(const H5Group& root) {
+RunFile run_file_of(const H5Group& root, const std::string& path) {
   RunFile file;
+  file.path = path;
   file.head = head_of(root);
   const RunHead& head = file.head;
   const H5Group config = root.group("config");
@@ -226,7 +221,7 @@ RunFile run_file_of(const H5Group& root) {
   for (const H5Entry& e : root.group("metrics").entries())
     content.metrics[e.name] = metrics_of(root.group("metrics/" + e.name));
   for (const H5Entry& e : root.group("predictions").entries()) {
-    content.predictions[e.name] = predictions_of(root.group("predictions/" + e.name));
+    content.predictions[e.name] = read_predictions(root.group("predictions/" + e.name));
   }
   for (const H5Entry& e : root.group("probes").entries())
     content.probes.push_back(probe_of(root.group("probes/" + e.name), e.name));
@@ -245,13 +240,23 @@ RunFile run_file_of(const H5Group& root) {
 
 }  // namespace
 
-RunHead read_run_head(const std::string& path) { return as_run_file(path, head_of); }
-RunFile read_run_file(const std::string& path) { return as_run_file(path, run_file_of); }
+RunHead read_run_head(const std::string& path) {
+  return as_run_file(path, NamedBy::study, head_of);
+}
+
+RunFile read_run_file(const std::string& path) {
+  RunFile file = as_run_file(path, NamedBy::person,
+                             [&](const H5Group& root) { return run_file_of(root, path); });
+  ATTUNE_CHECK(file.trial.identity() == file.head.identity, DamagedError,
+               "{}: its /config is not the one that its identity {:.8}… was made from: the file is "
+               "damaged. {}",
+               path, file.head.identity, way_out(NamedBy::person));
+  return file;
+}
+
 Predictions read_predictions(const std::string& path, const std::string& split) {
-  return as_run_file(path, [&](const H5Group& root) {
-    ATTUNE_CHECK(root.has_group("predictions/" + split), DataError, "{}: has no /predictions/{}",
-                 path, split);
-    return predictions_of(root.group("predictions/" + split));
+  return as_run_file(path, NamedBy::study, [&](const H5Group& root) {
+    return read_predictions(root.group("predictions/" + split));
   });
 }
 

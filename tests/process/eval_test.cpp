@@ -6,6 +6,7 @@
 #include <cmath>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <map>
 
 #include "base/files.h"
@@ -21,6 +22,7 @@ namespace {
 
 using testing::AllOf;
 using testing::HasSubstr;
+using testing::Not;
 
 // Sixty images of random sizes in twenty groups; bright ones are mostly of class 1.
 void write_images(const std::string& path, PixelType type,
@@ -177,7 +179,10 @@ TEST_F(Eval, OwnDataIsSaidToBeThat) {
   const std::string run = train(PixelType::uint8);
   write_images(folder_ / "other.h5", PixelType::uint8, {"bright", "dark"}, {1, 0});
   EXPECT_THAT(eval(run, folder_ / "data.h5").out, HasSubstr("trained on some of them"));
-  EXPECT_THAT(eval(run, folder_ / "other.h5").out, testing::Not(HasSubstr("trained on some")));
+  EXPECT_THAT(eval(run, folder_ / "other.h5").out, Not(HasSubstr("trained on some")));
+  EXPECT_THAT(eval(run, folder_ / "data.h5", {"-q"}).out, Not(HasSubstr("trained on some")));
+  EXPECT_THAT(eval(run, folder_ / "data.h5", {"--json"}).out, HasSubstr("\"own_data\": true"));
+  EXPECT_THAT(eval(run, folder_ / "other.h5", {"--json"}).out, HasSubstr("\"own_data\": false"));
 }
 
 // One class has no AUC: it is left out, and the rest is there.
@@ -206,17 +211,100 @@ TEST_F(Eval, WhatCannotServeIsRefusedAndNothingIsWritten) {
   expect(eval(run, folder_ / "float.h5", out), 2, "its pixels are float32");
   expect(eval(run, folder_ / "none.h5", out), 2, "none.h5");
   expect(eval(run, run, out), 2, "schema");
-  expect(eval(data, data, out), 2, "attune.dataset@1");
   expect(eval(folder_ / "none.h5", data, out), 2, "there is no such file");
-  expect(eval(run, data, {"-o", data}), 2, "is read");
-  expect(eval(run, data, {"-o", run}), 2, "is read");
+}
 
-  std::string bytes = read_file(run);
-  std::ofstream(folder_ / "half.h5", std::ios::binary) << bytes.substr(0, bytes.size() / 2);
-  expect(eval(folder_ / "half.h5", data, out), 6, "half.h5");
-  bytes[bytes.size() / 2] = static_cast<char>(bytes[bytes.size() / 2] ^ 1);
-  std::ofstream(run, std::ios::binary) << bytes;
-  expect(eval(run, data, out), 6, "damaged");
+// A person may name anything: what is no run file is said to be that, and nothing about training.
+TEST_F(Eval, WhatIsNoRunFileIsSaidToBeThat) {
+  const std::string run = train(PixelType::uint8), data = folder_ / "data.h5";
+  std::ofstream(folder_ / "labels.csv") << "file,label\n";
+  std::ofstream(folder_ / "empty.h5");
+  ASSERT_EQ(eval(run, data, {"-o", folder_ / "eval.h5"}).code, 0);
+  for (const auto& [path, said] : std::vector<std::pair<std::string, std::string>>{
+           {folder_.path(), "is a folder, and a run file is needed"},
+           {folder_ / "labels.csv", "is no HDF5 file, and a run file is needed"},
+           {folder_ / "empty.h5", "is no HDF5 file, and a run file is needed"},
+           {folder_ / "eval.h5", "is no run file: its schema is attune.eval@1"},
+           {data, "is no run file: its schema is attune.dataset@1"}}) {
+    const Finished refused = eval(path, data);
+    EXPECT_EQ(refused.code, 2) << path;
+    EXPECT_THAT(refused.err, AllOf(HasSubstr(path), HasSubstr(said), Not(HasSubstr("Remove it"))));
+  }
+}
+
+// The file's bytes with a text replaced by one as long.
+std::string with(std::string bytes, const std::string& text, const std::string& other) {
+  EXPECT_NE(bytes.find(text), bytes.npos);
+  return bytes.replace(bytes.find(text), text.size(), other);
+}
+
+// Copies without metadata beside them, so that only their content tells.
+TEST_F(Eval, ADamagedRunFileIsNamedAndExitsWithSix) {
+  const std::string run = train(PixelType::uint8), data = folder_ / "data.h5";
+  const std::string bytes = read_file(run), bad = folder_ / "bad.h5";
+  const auto expect = [&](const std::string& damaged, const std::string& said) {
+    write_atomically(bad, damaged);
+    const Finished refused = eval(bad, data);
+    EXPECT_EQ(refused.code, 6) << said << refused.err;
+    EXPECT_THAT(refused.err,
+                AllOf(HasSubstr(bad), HasSubstr(said), Not(HasSubstr("trains this trial again"))));
+  };
+  expect(bytes.substr(0, bytes.size() / 2), "not copied whole");
+  expect(with(bytes, "d_model: 16", "d_modem: 16"), "unknown key 'model.d_modem'");
+  expect(with(bytes, "d_model: 16", "d_model: 18"), "says model.d_model=18, its attribute 16");
+  expect(with(bytes, "d_model: 16", "d_model; 16"), "resolved_yaml");
+
+  const RunFile whole = read_run_file(run);
+  const auto rewritten = [&](const std::function<void(RunContent&)>& change) {
+    RunFile file = whole;
+    change(file.content);
+    return run_file_bytes(file.trial, file.content, file.head.build_id);
+  };
+  const auto head = [](RunContent& c) -> NamedTensor& {
+    return *std::find_if(c.weights[0].tensors.begin(), c.weights[0].tensors.end(),
+                         [](const NamedTensor& t) { return t.name == "head.weight"; });
+  };
+  expect(rewritten([](RunContent& c) { c.weights.clear(); }), "no parameters under /weights");
+  expect(rewritten([](RunContent& c) { c.class_names.clear(); }), "has no class_names");
+  expect(rewritten([&](RunContent& c) { head(c).name = "head.weights"; }), "has no 'head.weight'");
+  expect(rewritten([&](RunContent& c) { head(c).shape = {16, 2}; }), "shape [16, 2], not [2, 16]");
+  expect(rewritten([&](RunContent& c) { head(c).values[3] = NAN; }),
+         "/weights/head.weight holds NaN");
+  std::string flipped = bytes;
+  flipped[flipped.size() / 2] = static_cast<char>(flipped[flipped.size() / 2] ^ 1);
+  write_atomically(run, flipped);
+  EXPECT_EQ(eval(run, data).code, 6);
+  EXPECT_THAT(eval(run, data).err, HasSubstr("damaged"));
+}
+
+// Neither the run nor the data need be readable for that, and nothing is left beside it.
+TEST_F(Eval, WhereTheResultMayGoIsCheckedFirst) {
+  std::filesystem::create_directory(folder_ / "there");
+  std::ofstream(folder_ / "file") << "x";
+  for (const auto& [out, said] : std::vector<std::pair<std::string, std::string>>{
+           {folder_ / "there", "is a folder; name a file in it"},
+           {folder_ / "there/", "is a folder; name a file in it"},
+           {folder_ / "none/out.h5", "mkdir -p " + (folder_ / "none")},
+           {folder_ / "file/out.h5", "is no folder"},
+           {"/dev/null", "is no file that could be replaced"},
+           {folder_ / "file", "is read"}}) {
+    const Finished refused = eval(folder_ / "file", folder_ / "none.h5", {"-o", out});
+    EXPECT_EQ(refused.code, 2) << out;
+    EXPECT_THAT(refused.err, HasSubstr(said));
+  }
+  EXPECT_EQ(list_folder(folder_.path()), (std::vector<std::string>{"file", "there"}));
+  EXPECT_EQ(list_folder(folder_ / "there"), std::vector<std::string>());
+}
+
+// Finite weights may still have outputs that are not.
+TEST_F(Eval, AnOverflowNamesTheImage) {
+  RunFile run = read_run_file(train(PixelType::uint8));
+  for (NamedTensor& t : run.content.weights[0].tensors)
+    if (t.name == "head.weight") std::fill(t.values.begin(), t.values.end(), 3e38F);
+  write_atomically(folder_ / "huge.h5", run_file_bytes(run.trial, run.content, run.head.build_id));
+  const Finished refused = eval(folder_ / "huge.h5", folder_ / "data.h5");
+  EXPECT_EQ(refused.code, 2);
+  EXPECT_THAT(refused.err, HasSubstr("data.h5: the model's outputs for image 0 are no numbers"));
 }
 
 TEST_F(Eval, ARunWithoutParametersSaysWhichKeyToSet) {

@@ -2,14 +2,19 @@
 
 #include <gmock/gmock.h>
 
+#include "base/error.h"
 #include "base/files.h"
 #include "h5/h5.h"
+#include "storage/run_file.h"
 #include "tests/storage/sample.h"
 
 namespace attune {
 namespace {
 
+using testing::AllOf;
 using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::ThrowsMessage;
 
 EvalContent sample() {
   EvalContent c;
@@ -52,6 +57,35 @@ TEST(EvalFile, TheLayoutIsTheDocumentedOne) {
   EXPECT_THAT(p.read<Index>("group"), ElementsAre(0, 0, 5));
   EXPECT_THAT(p.read<Index>("target"), ElementsAre(1, 0, 1));
   EXPECT_THAT(p.info("output").dims, ElementsAre(3, 2));
+}
+
+TEST(EvalFile, WhatIsReadIsWhatWasWritten) {
+  const TemporaryFolder folder;
+  const std::string bytes = eval_file_bytes(sample(), "b");
+  write_atomically(folder / "e.h5", bytes);
+  EXPECT_EQ(eval_file_bytes(read_eval_file(folder / "e.h5"), "b"), bytes);
+}
+
+TEST(EvalFile, OneThatIsNoLongerWholeIsDamaged) {
+  const TemporaryFolder folder;
+  const auto expect = [&](const std::string& bytes, const std::string& said) {
+    write_atomically(folder / "e.h5", bytes);
+    EXPECT_THAT([&] { read_eval_file(folder / "e.h5"); },
+                ThrowsMessage<DamagedError>(AllOf(HasSubstr("e.h5"), HasSubstr(said))));
+  };
+  EvalContent other = sample();
+  other.class_names.push_back("third");
+  expect(eval_file_bytes(other, "b"), "6 values for 3 examples of 3 classes");
+  other = sample();
+  other.predictions.target[1] = 2;
+  expect(eval_file_bytes(other, "b"), "/target: 2 is no place in class_names");
+}
+
+TEST(EvalFile, AnotherFileIsNotTakenForOne) {
+  const TemporaryFolder folder;
+  write_atomically(folder / "r.h5", run_file_bytes(sample_trial(), sample_content(), "b"));
+  EXPECT_THAT([&] { read_eval_file(folder / "r.h5"); },
+              ThrowsMessage<DataError>(HasSubstr("its schema is attune.run@1")));
 }
 
 TEST(EvalFile, EqualContentGivesEqualBytes) {

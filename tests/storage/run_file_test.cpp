@@ -15,6 +15,7 @@ namespace {
 using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::Not;
 using testing::ThrowsMessage;
 
 std::string write_sample(const TemporaryFolder& folder,
@@ -144,20 +145,51 @@ TEST(RunFile, AColumnOfTheWrongLengthIsRefused) {
                   HasSubstr("/metrics/val/loss has 2 values, where its dimensions need 1")));
 }
 
-TEST(RunFile, ADamagedOneSaysSoAndWhatToDo) {
+// A study knows its own trials; whatever stands there instead of one can be made again.
+TEST(RunFile, AStudysDamagedTrialSaysSoAndWhatToDo) {
   const TemporaryFolder folder;
   const std::string path = write_sample(folder), whole = read_file(path);
+  const auto says = ThrowsMessage<DamagedError>(
+      AllOf(HasSubstr("a.h5"), HasSubstr("Remove it, and the same command trains")));
   for (const std::string& bytes :
        {std::string(), std::string("text\n"), whole.substr(0, whole.size() / 2),
         std::string(whole.size(), '\0')}) {
     write_atomically(path, bytes);
-    EXPECT_THAT([&] { read_run_file(path); },
-                ThrowsMessage<DamagedError>(
-                    AllOf(HasSubstr("a.h5"), HasSubstr("Remove it, and the same command trains"))));
-    EXPECT_THROW(read_run_head(path), DamagedError);
+    EXPECT_THAT([&] { read_run_head(path); }, says);
+    EXPECT_THAT([&] { read_predictions(path, "test"); }, says);
   }
   EXPECT_THAT([&] { read_run_head(folder / "none.h5"); },
               ThrowsMessage<DataError>(HasSubstr("there is no such file")));
+}
+
+// A person may name any file: only what is HDF5, or lies beside metadata, can be a damaged run.
+TEST(RunFile, AFileThatAPersonNamesIsNotThoughtToBeOne) {
+  const TemporaryFolder folder;
+  const std::string path = write_sample(folder), whole = read_file(path);
+  write_atomically(path, whole.substr(0, whole.size() / 2));
+  EXPECT_THAT([&] { read_run_file(path); },
+              ThrowsMessage<DamagedError>(
+                  AllOf(HasSubstr("not copied whole"), Not(HasSubstr("trains this trial again")))));
+  write_atomically(path, "text\n");
+  EXPECT_THAT([&] { read_run_file(path); },
+              ThrowsMessage<DataError>(HasSubstr("is no HDF5 file, and a run file is needed")));
+  write_atomically(path.substr(0, path.rfind('.')) + ".meta.json", "{}");
+  EXPECT_THROW(read_run_file(path), DamagedError);
+  EXPECT_THAT([&] { read_run_file(folder.path()); },
+              ThrowsMessage<DataError>(HasSubstr("is a folder")));
+}
+
+// The identity hashes the config, so that it tells when a value in /config is no longer its own.
+TEST(RunFile, AChangedConfigIsDamage) {
+  const TemporaryFolder folder;
+  const std::string path = write_sample(folder);
+  std::string bytes = read_file(path);
+  std::size_t n = 0;
+  for (std::size_t at = 0; (at = bytes.find("ct.h5", at)) != bytes.npos; ++n) bytes[at] = 'd';
+  ASSERT_GT(n, 0U);
+  write_atomically(path, bytes);
+  EXPECT_THAT([&] { read_run_file(path); },
+              ThrowsMessage<DamagedError>(HasSubstr("its /config is not the one")));
 }
 
 // Damage may hit the very attribute that says what the file is; its metadata still tells.
@@ -167,9 +199,9 @@ TEST(RunFile, ALostSchemaBesideMetadataIsDamage) {
   std::string bytes = read_file(path);
   bytes.replace(bytes.find("attune.run@1"), 6, "attuns");
   write_atomically(path, bytes);
-  EXPECT_THROW(read_run_head(path), DataError);
+  EXPECT_THROW(read_run_file(path), DataError);
   write_atomically(path.substr(0, path.rfind('.')) + ".meta.json", "{}");
-  EXPECT_THAT([&] { read_run_head(path); },
+  EXPECT_THAT([&] { read_run_file(path); },
               ThrowsMessage<DamagedError>(HasSubstr("its schema is attuns.run@1")));
 }
 
