@@ -174,13 +174,19 @@ void BaselineKind::fields(FieldList& f) {
 std::string BaselineKind::data_sha256(Index seed, std::optional<Index> fold) const {
   const std::unique_ptr<Dataset> data = data_.open({.seed = seed, .fold = fold});
   if (baseline_.name == Name::nearest_neighbours) {
-    ATTUNE_CHECK(baseline_.k <= data->n_examples(Split::train), DataError,
-                 "baseline.k={} neighbours are more than the {} training examples", baseline_.k,
-                 data->n_examples(Split::train));
-  } else {
-    ATTUNE_CHECK(data->n_examples(Split::val) > 0, DataError,
-                 "a logistic regression chooses its L2 penalty on validation examples, and the val "
-                 "split is empty: give it some (data.split.val, or data.n_val of phantoms)");
+    if (const Index n = data->n_examples(Split::train); baseline_.k > n)
+      throw KeyedDataError(
+          {"baseline.k",
+           fmt::format("baseline.k={} neighbours are more than the {} training examples",
+                       baseline_.k, n),
+           fmt::format("Set it to at most {}", n),
+           {}});
+  } else if (data->n_examples(Split::val) == 0) {
+    throw KeyedDataError({"baseline.name",
+                          "a logistic regression chooses its L2 penalty on validation examples, "
+                          "and the val split is empty",
+                          "Give it some (data.split.val, or data.n_val of phantoms)",
+                          {}});
   }
   require_metrics("metrics", metrics_.shown, *data, fold);
   return data->sha256();

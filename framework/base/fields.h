@@ -10,6 +10,7 @@
 #include <variant>
 #include <vector>
 
+#include "base/error.h"
 #include "base/shape.h"
 
 namespace attune {
@@ -88,6 +89,20 @@ struct Complaint {
   // Every other key that took part: their origins become notes, and a complaint in which a key
   // takes part whose own value was refused is not shown.
   std::vector<std::string> also;
+};
+
+// Data that cannot serve the options it is read with. Keys are whole ("data.split.count"); who
+// knows where they were set tells it (study/study_config.h).
+class KeyedDataError : public DataError {
+ public:
+  explicit KeyedDataError(Complaint complaint)
+      : DataError(complaint.hint.empty() ? complaint.message
+                                         : complaint.message + ". " + complaint.hint),
+        complaint_(std::move(complaint)) {}
+  const Complaint& complaint() const { return complaint_; }
+
+ private:
+  Complaint complaint_;
 };
 
 // The one description of a struct's fields: parse, range check, `explain`, completion, dump and

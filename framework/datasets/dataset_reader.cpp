@@ -128,7 +128,7 @@ void DatasetFile::State::load(std::vector<std::string>& faults) {
 }
 
 void DatasetFile::State::read_table(Checker& check) {
-  check.attribute_is("schema", "attune.dataset@1", "write it anew with this version of attune");
+  check.attribute_is("schema", "attune.dataset@1", "it is no dataset of this version");
   check.attribute_is("kind", "images", "data.kind=images reads images only");
   const H5Group& root = file->root();
   if (root.has_dataset("depth"))

@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "datasets/dataset_file.h"
 #include "datasets/patch_cache.h"
+#include "h5/h5.h"
 #include "tensor/arena.h"
 
 namespace attune {
@@ -134,6 +135,38 @@ std::vector<Index> labels_by_name(const std::string& path, const ImageTable& tab
   return labels;
 }
 
+// Empty where it may be one; what is in it, the reader says.
+std::string why_no_dataset(const std::string& path) {
+  if (!std::filesystem::exists(path)) return path + " does not exist";
+  if (std::filesystem::is_directory(path)) return path + " is a folder, no dataset file";
+  return H5File::recognises(path) ? "" : path + " is no HDF5 file, which a dataset file is";
+}
+
+std::string how_made(const std::string& path) {
+  if (std::filesystem::path(path).filename() == "ct_covid.h5")
+    return "scripts/fetch_data ct-covid makes it";
+  return "attune import SOURCE -o FILE.h5 --labels CSV makes one of a folder of images";
+}
+
+// A model cannot learn a name that nothing has; a file may list it, for a model that knows it.
+void require_every_class(const std::string& path, const ImageTable& table) {
+  std::vector<bool> seen(table.class_names.size());
+  for (const std::int32_t label : table.label) seen[at(label)] = true;
+  std::vector<std::string> empty;
+  for (std::size_t c = 0; c < seen.size(); ++c)
+    if (!seen[c]) empty.push_back(fmt::format("'{}'", table.class_names[c]));
+  if (empty.empty()) return;
+  const bool one = empty.size() == 1;
+  throw KeyedDataError(
+      {"data.file",
+       fmt::format("{} {} of /class_names {} no image in {}", one ? "class" : "classes",
+                   join(empty), one ? "has" : "have", path),
+       fmt::format(
+           "Remove the name{} from /class_names, and number /label anew where others follow",
+           one ? "" : "s"),
+       {}});
+}
+
 }  // namespace
 
 void ImagesOptions::fields(FieldList& f) {
@@ -150,17 +183,21 @@ void ImagesOptions::fields(FieldList& f) {
 
 std::unique_ptr<Dataset> ImagesOptions::open(const DataContext& context) const {
   ATTUNE_CHECK(file, DataError, "data.file must name a dataset file; attune import makes one");
-  if (!std::filesystem::exists(*file)) {
-    const bool known = std::filesystem::path(*file).filename() == "ct_covid.h5";
-    throw DataError(fmt::format(
-        "{} does not exist. {} makes it", *file,
-        known ? "scripts/fetch_data ct-covid" : "attune import SOURCE -o FILE.h5 --labels CSV"));
+  if (const std::string what = why_no_dataset(*file); !what.empty())
+    throw KeyedDataError({"data.file", what, how_made(*file), {}});
+  if (!opened_ || opened_path_ != *file) {
+    try {
+      opened_ = std::make_shared<const DatasetFile>(*file);
+    } catch (const DataError& error) {
+      throw KeyedDataError(
+          {"data.file", error.what(), "`attune check` says so of any dataset file", {}});
+    }
   }
-  if (!opened_ || opened_path_ != *file) opened_ = std::make_shared<const DatasetFile>(*file);
   opened_path_ = *file;
   const ImageTable& table = opened_->table();
   Reading reading{resize, augment, context.patch, table.class_names, {}, {}, {}};
   reading.label.assign(table.label.begin(), table.label.end());
+  require_every_class(*file, table);
   reading.parts = split_examples({table.label, table.group, table.split}, split, table.class_names,
                                  context.fold);
   if (table.pixel_type == PixelType::float32)
@@ -177,6 +214,8 @@ std::unique_ptr<Dataset> ImagesOptions::open_other(const std::string& path, Inde
 
 std::unique_ptr<Dataset> open_other_images(const std::string& path, const ResizeOptions& resize,
                                            Index patch, const TrainedOn& trained) {
+  const std::string what = why_no_dataset(path);
+  ATTUNE_CHECK(what.empty(), DataError, "{}. {}", what, how_made(path));
   auto file = std::make_unique<DatasetFile>(path);
   const ImageTable& table = file->table();
   const bool bytes = table.pixel_type == PixelType::uint8;

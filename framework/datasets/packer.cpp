@@ -4,6 +4,7 @@
 #include <numeric>
 
 #include "base/error.h"
+#include "base/fields.h"
 #include "base/philox.h"
 
 namespace attune {
@@ -25,11 +26,14 @@ Packer::Packer(std::vector<Index> lengths, BatchRule rule, Index seed, const std
                rule.batch_tokens, rule.batch_size);
   const Index n = static_cast<Index>(lengths_.size());
   for (Index i = 0; i < n; ++i) {
-    ATTUNE_CHECK(rule.batch_tokens == 0 || lengths_[at(i)] <= rule.batch_tokens, DataError,
-                 "{} example {} has {} tokens, a batch holds train.batch_tokens={}: raise it to {} "
-                 "or more, or lower data.resize.max_tokens",
-                 what, i, lengths_[at(i)], rule.batch_tokens,
-                 *std::max_element(lengths_.begin(), lengths_.end()));
+    if (rule.batch_tokens == 0 || lengths_[at(i)] <= rule.batch_tokens) continue;
+    throw KeyedDataError(
+        {"train.batch_tokens",
+         fmt::format("{} example {} has {} tokens, a batch holds train.batch_tokens={}", what, i,
+                     lengths_[at(i)], rule.batch_tokens),
+         fmt::format("Raise it to {} or more, or lower data.resize.max_tokens",
+                     *std::max_element(lengths_.begin(), lengths_.end())),
+         {}});
   }
   // The fullest batch there can be: by tokens the budget, by examples the shortest ones together.
   std::vector<Index> sorted = lengths_;

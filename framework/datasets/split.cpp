@@ -142,8 +142,35 @@ std::vector<std::size_t> deal(std::vector<Unit>& units, const SplitOptions& opti
   return fold_of;
 }
 
+bool by_group(const SplitOptions& options) { return options.by == SplitOptions::By::group; }
 const char* unit_word(const SplitOptions& options) {
-  return options.by == SplitOptions::By::group ? "groups" : "examples";
+  return by_group(options) ? "groups" : "examples";
+}
+// What follows other advice where it applies.
+const char* or_by_example(const SplitOptions& options) {
+  return by_group(options) ? ", or data.split.by=example" : "";
+}
+
+[[noreturn]] void refuse(std::string key, std::string message, std::string hint) {
+  throw KeyedDataError({"data.split." + std::move(key), std::move(message), std::move(hint), {}});
+}
+
+// How much there is of a class: so many examples, in so many units that stay together.
+struct ClassSize {
+  Index examples = 0;
+  std::size_t units = 0;
+};
+
+ClassSize size_of_class(const SplitColumns& columns, const SplitOptions& options, std::size_t c) {
+  std::set<Index> units;
+  ClassSize size;
+  for (std::size_t i = 0; i < columns.label.size(); ++i) {
+    if (at(columns.label[i]) != c) continue;
+    ++size.examples;
+    units.insert(by_group(options) ? columns.group[i] : static_cast<Index>(i));
+  }
+  size.units = units.size();
+  return size;
 }
 
 void require_every_class(const SplitColumns& columns, const SplitOptions& options,
@@ -151,21 +178,29 @@ void require_every_class(const SplitColumns& columns, const SplitOptions& option
                          const std::vector<Index>& fold_of) {
   for (std::size_t c = 0; c < class_names.size(); ++c) {
     std::vector<Index> in_fold(at(options.n_folds()));
-    std::set<Index> groups;
-    for (std::size_t i = 0; i < fold_of.size(); ++i) {
-      if (at(columns.label[i]) != c) continue;
-      ++in_fold[at(fold_of[i])];
-      groups.insert(options.by == SplitOptions::By::group ? columns.group[i]
-                                                          : static_cast<Index>(i));
-    }
+    for (std::size_t i = 0; i < fold_of.size(); ++i)
+      if (at(columns.label[i]) == c) ++in_fold[at(fold_of[i])];
     const auto empty = std::find(in_fold.begin(), in_fold.end(), 0);
-    ATTUNE_CHECK(empty == in_fold.end(), DataError,
-                 "class '{}' has no example in fold {} of {}: its {} examples are {} {}. Set a "
-                 "smaller split.count, or try another split.seed{}",
-                 class_names[c], empty - in_fold.begin(), options.n_folds(),
-                 std::accumulate(in_fold.begin(), in_fold.end(), Index{0}), groups.size(),
-                 unit_word(options),
-                 options.by == SplitOptions::By::group ? ", or split by=example" : "");
+    if (empty == in_fold.end()) continue;
+    const auto [examples, units] = size_of_class(columns, options, c);
+    if (units == 1)
+      refuse(
+          "by",
+          fmt::format("class '{}' has one {} only, with {} of its images, so that k folds cannot "
+                      "hold it out: the fold that tests it leaves none of it to train on",
+                      class_names[c], by_group(options) ? "group" : "example", examples),
+          fmt::format("Leave its images out, or bring some of other {}{}", unit_word(options),
+                      by_group(options) && examples > 1
+                          ? ", or set data.split.by=example, which trains and tests on one group"
+                          : ""));
+    const bool too_few = units < in_fold.size();
+    refuse("count",
+           fmt::format("class '{}' has no example in fold {} of {}: its {} examples are {} {}",
+                       class_names[c], empty - in_fold.begin(), options.n_folds(), examples, units,
+                       unit_word(options)),
+           (too_few ? fmt::format("Set data.split.count to at most {}", units)
+                    : "Set a smaller data.split.count, or try another data.split.seed") +
+               or_by_example(options));
   }
 }
 
@@ -173,19 +208,21 @@ void require_whole_groups(const SplitColumns& columns) {
   std::map<Index, std::int32_t> split_of;
   for (std::size_t i = 0; i < columns.group.size(); ++i) {
     const auto [known, first] = split_of.emplace(columns.group[i], columns.given[i]);
-    ATTUNE_CHECK(first || known->second == columns.given[i], DataError,
-                 "group {} stands in two splits of the file's /split, {} and {}. "
-                 "split.by=example allows it; else give the whole group to one split",
-                 columns.group[i], name_of(static_cast<Split>(known->second)),
-                 name_of(static_cast<Split>(columns.given[i])));
+    if (first || known->second == columns.given[i]) continue;
+    refuse(
+        "scheme",
+        fmt::format("group {} stands in two splits of the file's /split, {} and {}",
+                    columns.group[i], name_of(static_cast<Split>(known->second)),
+                    name_of(static_cast<Split>(columns.given[i]))),
+        "Give the whole group to one split there, or set data.split.by=example, which allows it");
   }
 }
 
 SplitIndices given_split(const SplitColumns& columns, const SplitOptions& options) {
-  ATTUNE_CHECK(!columns.given.empty(), DataError,
-               "split.scheme=given, and the file has no /split: write one (0 train, 1 val, 2 "
-               "test), or use split.scheme=holdout");
-  if (options.by == SplitOptions::By::group) require_whole_groups(columns);
+  if (columns.given.empty())
+    refuse("scheme", "data.split.scheme=given, and the file has no /split",
+           "Write one into it (0 train, 1 val, 2 test), or set data.split.scheme=holdout");
+  if (by_group(options)) require_whole_groups(columns);
   SplitIndices parts;
   for (std::size_t i = 0; i < columns.given.size(); ++i)
     parts[at(columns.given[i])].push_back(static_cast<Index>(i));
@@ -194,9 +231,11 @@ SplitIndices given_split(const SplitColumns& columns, const SplitOptions& option
 
 SplitIndices fold_split(const SplitColumns& columns, const SplitOptions& options,
                         const std::vector<std::string>& class_names, std::optional<Index> fold) {
-  ATTUNE_CHECK(fold && *fold >= 0 && *fold < options.n_folds(), DataError,
-               "split.scheme=kfold has folds 0 to {}, and {} was asked for", options.n_folds() - 1,
-               fold ? fmt::format("fold {}", *fold) : "none");
+  if (!fold || *fold < 0 || *fold >= options.n_folds())
+    refuse("test",
+           fmt::format("data.split.scheme=kfold has folds 0 to {}, and {} was asked for",
+                       options.n_folds() - 1, fold ? fmt::format("fold {}", *fold) : "none"),
+           "");
   const std::vector<Index> fold_of = deal_folds(columns, options, class_names);
   SplitIndices parts;
   for (std::size_t i = 0; i < fold_of.size(); ++i)
@@ -213,11 +252,41 @@ SplitIndices holdout_split(const SplitColumns& columns, const SplitOptions& opti
   std::iota(train.begin(), train.end(), Index{0});
   const double share = options.test_share();
   test = take_share(columns, train, share, options, "test", n_classes);
-  ATTUNE_CHECK(share == 0 || !test.empty(), DataError,
-               "split.test={} leaves the test split empty: every one of the groups of these {} "
-               "images is too large for it. Raise it, or split by=example",
-               share, columns.label.size());
+  if (share > 0 && test.empty())
+    refuse("test",
+           fmt::format("data.split.test={} leaves the test split empty: every one of the {} of "
+                       "these {} images is too large for it",
+                       share, unit_word(options), columns.label.size()),
+           std::string("Raise it") + or_by_example(options));
   return parts;
+}
+
+// What training lacks, each scheme has its own reason and its own way out for.
+void require_training(const SplitColumns& columns, const SplitOptions& options,
+                      const std::vector<std::string>& class_names, const SplitIndices& parts,
+                      const std::string& where) {
+  const std::vector<Index>& train = parts[at(static_cast<Index>(Split::train))];
+  std::vector<Index> counts(class_names.size());
+  for (const Index i : train) ++counts[at(columns.label[at(i)])];
+  for (std::size_t c = 0; c < counts.size(); ++c) {
+    if (counts[c] > 0) continue;
+    const std::string lacks =
+        fmt::format("class '{}' has no example in the training split ({} examples){}",
+                    class_names[c], train.size(), where);
+    const auto [examples, units] = size_of_class(columns, options, c);
+    if (options.scheme == Scheme::given)
+      refuse("scheme",
+             fmt::format("{}: the file's /split marks {} images as train, {} as val and {} as test",
+                         lacks, std::count(columns.given.begin(), columns.given.end(), 0),
+                         std::count(columns.given.begin(), columns.given.end(), 1),
+                         std::count(columns.given.begin(), columns.given.end(), 2)),
+             "Mark some of the class as 0 in /split, or set data.split.scheme=holdout");
+    refuse(options.scheme == Scheme::kfold ? "val" : "test",
+           fmt::format("{}: its {} {} are all held out", lacks, units, unit_word(options)),
+           fmt::format("Lower {}data.split.val, or try another data.split.seed{}",
+                       options.scheme == Scheme::kfold ? "" : "data.split.test or ",
+                       or_by_example(options)));
+  }
 }
 
 }  // namespace
@@ -243,11 +312,14 @@ std::vector<Index> deal_folds(const SplitColumns& columns, const SplitOptions& o
   std::vector<Index> all(columns.label.size());
   std::iota(all.begin(), all.end(), Index{0});
   std::vector<Unit> units = shuffled_units(columns, all, options, class_names.size(), "folds");
-  ATTUNE_CHECK(at(options.n_folds()) <= units.size(), DataError,
-               "split.count={} is more than the {} {} of these {} images. Set split.count to at "
-               "most {}{}",
-               options.n_folds(), units.size(), unit_word(options), all.size(), units.size(),
-               options.by == SplitOptions::By::group ? ", or split by=example" : "");
+  if (at(options.n_folds()) > units.size())
+    refuse("count",
+           fmt::format("data.split.count={} is more than the {} {} of these {} images",
+                       options.n_folds(), units.size(), unit_word(options), all.size()),
+           units.size() < 2 ? fmt::format("Folds need two {} at least{}", unit_word(options),
+                                          or_by_example(options))
+                            : fmt::format("Set data.split.count to at most {}{}", units.size(),
+                                          or_by_example(options)));
   const std::vector<std::size_t> fold_of_unit = deal(units, options, class_names.size());
   std::vector<Index> fold_of(all.size());
   for (std::size_t u = 0; u < units.size(); ++u)
@@ -273,19 +345,14 @@ SplitIndices split_examples(const SplitColumns& columns, const SplitOptions& opt
     const std::string purpose =
         options.scheme == Scheme::kfold ? fmt::format("val of fold {}", *fold) : "val";
     val = take_share(columns, train, options.val, options, purpose, n_classes);
-    ATTUNE_CHECK(options.val == 0 || !val.empty(), DataError,
-                 "split.val={} leaves the validation split empty{}: every training group is too "
-                 "large for it. Raise it, or split by=example",
-                 options.val, where);
+    if (options.val > 0 && val.empty() && !train.empty())
+      refuse("val",
+             fmt::format("data.split.val={} leaves the validation split empty{}: every training {} "
+                         "is too large for it",
+                         options.val, where, by_group(options) ? "group" : "example"),
+             std::string("Raise it") + or_by_example(options));
   }
-  std::vector<Index> counts(n_classes);
-  for (Index i : train) ++counts[at(columns.label[at(i)])];
-  for (std::size_t c = 0; c < counts.size(); ++c)
-    ATTUNE_CHECK(
-        counts[c] > 0, DataError,
-        "class '{}' has no example in the training split ({} examples){}: its groups are all "
-        "held out. Lower split.test or split.val, or try another split.seed",
-        class_names[c], train.size(), where);
+  require_training(columns, options, class_names, parts, where);
   return parts;
 }
 

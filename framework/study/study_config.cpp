@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <set>
 
 #include "base/error.h"
 #include "base/files.h"
@@ -92,32 +93,60 @@ Trial prototype(const Study& study, const Row& row) {
   for (const ConfigLeaf& leaf : trial.config) {
     const auto* path = std::get_if<std::string>(&leaf.value);
     if (leaf.key != "train.init_from" || !path) continue;
-    ATTUNE_CHECK(std::filesystem::is_regular_file(*path), DataError,
-                 "train.init_from={}: there is no such file", *path);
+    if (!std::filesystem::is_regular_file(*path))
+      throw KeyedDataError({leaf.key,
+                            fmt::format("{}={}: there is no such file", leaf.key, *path),
+                            "Name an HDF5 file with /weights, such as a run file",
+                            {}});
     trial.init_sha256 = sha256(read_file(*path));
   }
   trial.config_yaml = dump(trial.recorded_config());
   return trial;
 }
 
+// At the place where the key was set, if it was.
+Diagnostic placed(const Row& row, const Complaint& complaint) {
+  Diagnostic error;
+  error.message = complaint.message;
+  if (!complaint.hint.empty()) error.hints = {complaint.hint};
+  if (const BoundLeaf* leaf = row.binding.find(complaint.key)) error.at = leaf->at;
+  return error;
+}
+
+void plan_row(const Study& study, const Row& row, std::vector<Trial>& trials) {
+  Trial trial = prototype(study, row);
+  std::vector<std::optional<Index>> folds = {std::nullopt};
+  if (const FoldPlan plan = row.kind_options().folds(); !plan.trials.empty())
+    folds.assign(plan.trials.begin(), plan.trials.end());
+  for (const Index seed : study.reference().options->seeds) {
+    for (const std::optional<Index> fold : folds) {
+      trial.seed = seed;
+      trial.fold = fold;
+      trial.data_sha256 = row.kind_options().data_sha256(seed, fold);
+      trials.push_back(trial);
+    }
+  }
+}
+
 }  // namespace
 
 std::vector<Trial> plan_trials(const Study& study) {
   std::vector<Trial> trials;
+  Diagnostics diagnostics;
+  std::set<std::string> told;  // what is wrong with data is wrong for every row
   for (const Row& row : study.rows) {
-    Trial trial = prototype(study, row);
-    std::vector<std::optional<Index>> folds = {std::nullopt};
-    if (const FoldPlan plan = row.kind_options().folds(); !plan.trials.empty())
-      folds.assign(plan.trials.begin(), plan.trials.end());
-    for (const Index seed : study.reference().options->seeds) {
-      for (const std::optional<Index> fold : folds) {
-        trial.seed = seed;
-        trial.fold = fold;
-        trial.data_sha256 = row.kind_options().data_sha256(seed, fold);
-        trials.push_back(trial);
-      }
+    Diagnostic error;
+    try {
+      plan_row(study, row, trials);
+      continue;
+    } catch (const KeyedDataError& refused) {
+      error = placed(row, refused.complaint());
+    } catch (const DataError& refused) {
+      error.message = refused.what();
     }
+    if (told.insert(error.message).second) diagnostics.error(std::move(error));
   }
+  diagnostics.raise();
   return trials;
 }
 

@@ -28,7 +28,8 @@ struct Study {
 Study load_study(const LoadOptions& load, std::span<const Kind> kinds);
 
 // The trials of an experiment: rows × seeds × folds, in this order. Opens the data, whose hash is
-// part of a trial's identity; DataError when it cannot be had.
+// part of a trial's identity; InvalidConfig with what is wrong with it in any row, each at the key
+// that could mend it.
 std::vector<Trial> plan_trials(const Study& study);
 
 // What differs between two configs, a line a key: "optim.lr: 0.001 then, 0.003 now".

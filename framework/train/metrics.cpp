@@ -148,12 +148,15 @@ void require_metrics(const std::string& key, const std::vector<std::string>& pat
       const std::string name = path.substr(path.find('/') + 1);
       const Scored labels = undecided(data, split);
       if (labels.size() > 0 && classification_metric(name, labels)) continue;
-      throw DataError(fmt::format(
-          "{} asks for {}, which {}cannot be had: {}. {}", key, path,
-          fold ? fmt::format("in fold {} ", *fold) : "", why_absent(name, labels, data, split),
-          key == "select.by" ? "Set select.how=last, choose by another metric, or split otherwise "
-                               "(data.split)"
-                             : "Leave it out, or split otherwise (data.split)"));
+      throw KeyedDataError(
+          {key,
+           fmt::format("{} asks for {}, which {}cannot be had: {}", key, path,
+                       fold ? fmt::format("in fold {} ", *fold) : "",
+                       why_absent(name, labels, data, split)),
+           key == "select.by" ? "Set select.how=last, choose by another metric, or split otherwise "
+                                "(data.split)"
+                              : "Leave it out, or split otherwise (data.split)",
+           {}});
     }
   }
 }

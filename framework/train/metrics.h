@@ -31,9 +31,9 @@ std::optional<double> classification_metric(const std::string& name, const Score
 // The metrics that a split can have, whatever a classifier says of it; none of an empty split.
 std::vector<MetricInfo> available_metrics(const Dataset& data, Split split);
 
-// DataError unless the splits can have the metrics that a config's key asks for ("test/auc"; those
-// of train are measured batch by batch, and always there). It names the fold, where there is one,
-// split, class, and what to try.
+// KeyedDataError unless the splits can have the metrics that a config's key asks for ("test/auc";
+// those of train are measured batch by batch, and always there). It names the fold, where there is
+// one, split, class, and what to try.
 void require_metrics(const std::string& key, const std::vector<std::string>& paths,
                      const Dataset& data, std::optional<Index> fold);
 

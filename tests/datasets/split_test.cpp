@@ -169,11 +169,17 @@ TEST(Split, WhatCannotBeSplitSaysWhatToDo) {
   expect_error(c, given, "the file has no /split");
   expect_error(c, {}, "leaves the test split empty");
   c.given = {0, 0, 1, 1};
-  expect_error(c, given, "class 'yes' has no example in the training split");
+  expect_error(c, given,
+               "class 'yes' has no example in the training split (2 examples): the file's /split "
+               "marks 2 images as train, 2 as val and 0 as test. Mark some of the class as 0");
+  for (const std::int32_t all : {1, 2}) {
+    c.given.assign(4, all);
+    expect_error(c, given, "class 'no' has no example in the training split (0 examples)");
+  }
   c.given = {0, 0, 1, 2};
   expect_error(c, given,
-               "group 2 stands in two splits of the file's /split, val and test. split.by=example "
-               "allows it");
+               "group 2 stands in two splits of the file's /split, val and test. Give the whole "
+               "group to one split there, or set data.split.by=example");
   given.by = SplitOptions::By::example;
   expect_error(c, given, "class 'yes' has no example in the training split");
 }
