@@ -52,10 +52,12 @@ void ResizeOptions::fields(FieldList& f) {
       {"stretch", Policy::stretch},
       {"crop", Policy::crop},
       {"pad", Policy::pad}};
-  f.choice("policy", policy, kPolicies, Role::result,
-           "native keeps each image's aspect ratio; stretch, crop and pad make every image the "
-           "largest square within max_tokens: by distorting it, by cutting its longer side, by "
-           "black borders");
+  f.choice(
+      "policy", policy, kPolicies, Role::result,
+      "native keeps each image's aspect ratio to whole patches, both sides rounded down, which "
+      "is coarse where max_tokens is small; stretch, crop and pad make every image the "
+      "largest square within max_tokens: by distorting it, by cutting its longer side, by "
+      "black borders");
   f.integer("max_tokens", max_tokens, {1, 65536}, Role::result,
             "most patches of one image, larger ones are reduced; null: no limit");
   f.rule([this]() -> std::optional<Complaint> {

@@ -21,9 +21,10 @@ struct Grid {
 // The grid that an image gets, at most max_tokens patches under every policy.
 // native: the largest grid of P × P patches that keeps the aspect ratio within N tokens
 // (Lee et al. 2023, Pix2Struct, section 2: s = √(N · P/h · P/w), rows = ⌊s·h/P⌋, cols = ⌊s·w/P⌋),
-// with s ≤ 1, so that nothing is enlarged. A side shorter than a patch becomes one patch, and the
-// other side is then cut to N.
-// stretch, crop, pad: s × s patches for every image, s = ⌊√N⌋; ConfigError without N.
+// with s ≤ 1, so that nothing is enlarged. The ratio is kept to whole patches, which is coarse for
+// small N: 200 × 150 at P 16, N 4 becomes 2 × 1. A side shorter than a patch becomes one patch, and
+// the other side is then cut to N. stretch, crop, pad: s × s patches for every image, s = ⌊√N⌋;
+// ConfigError without N.
 Grid patch_grid(Index height, Index width, Index patch, const ResizeOptions& options);
 
 // An image as its policy has it; in [h, w], out [rows·patch, cols·patch] of its grid.
