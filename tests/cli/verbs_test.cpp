@@ -188,8 +188,7 @@ TEST_F(Verbs, ShowOfAStudyHasMeansAndIntervals) {
   finish(2, 0.97);
   EXPECT_THAT(output({"show", study()}),
               AllOf(HasSubstr("3 finished, 0 unfinished"),
-                    HasSubstr("reference  3  0.950 [0.900, 1.000]"),
-                    HasSubstr("train/loss")));
+                    HasSubstr("reference  3  0.950 [0.900, 1.000]"), HasSubstr("train/loss")));
 }
 
 TEST_F(Verbs, ShowOfARunHasConfigWithOriginsMetricsAndCurves) {

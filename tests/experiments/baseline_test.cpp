@@ -15,7 +15,6 @@
 namespace attune {
 namespace {
 
-
 const std::string kNames[] = {"pixels_logistic", "size_only", "nearest_neighbours"};
 
 // Runs a study's first trial as the launcher does, in memory.
