@@ -25,6 +25,10 @@ std::string temporary_name(const std::string& path);
 // the folder. Several writers of one path need a lock between them.
 void write_atomically(const std::string& path, std::string_view content);
 
+// What can be known of an output (-o) before anything is computed: ConfigError unless a file can
+// be written there, or when it is one of the inputs, which writing over would destroy.
+void check_output(const std::string& path, const std::vector<std::string>& inputs);
+
 // The steps of it, for content that others write.
 void write_synced(const std::string& path,
                   std::string_view content);  // a new file, on disk when this returns

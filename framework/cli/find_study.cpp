@@ -58,9 +58,4 @@ std::string find_study(const std::string& study, const std::string& out) {
                                 study, out, hint));
 }
 
-std::string study_text(const RunFile& run) {
-  return run.trial.config_yaml +
-         fmt::format("name: {}\nseeds: [{}]\n", to_text(FieldValue(run.head.name)), run.head.seed);
-}
-
 }  // namespace attune

@@ -14,10 +14,10 @@ namespace attune {
 namespace {
 
 // Where errors were found, for programs; an error without places is its text alone.
-Json error_json(const std::string& text, ExitCode code, const InvalidConfig* invalid) {
+Json error_json(const std::string& text, ExitCode code, const std::vector<Diagnostic>* several) {
   Json errors = Json::List{};
-  if (invalid) {
-    for (const Diagnostic& d : invalid->errors()) {
+  if (several) {
+    for (const Diagnostic& d : *several) {
       Json error;
       error.set("message", d.message);
       if (d.at.source) error.set("file", d.at.source->name);
@@ -33,9 +33,9 @@ Json error_json(const std::string& text, ExitCode code, const InvalidConfig* inv
 }
 
 int report(const Console& console, const std::string& text, ExitCode code,
-           const InvalidConfig* invalid = nullptr) {
+           const std::vector<Diagnostic>* several = nullptr) {
   if (console.json) {
-    console.err.print(error_json(text, code, invalid).dump() + "\n");
+    console.err.print(error_json(text, code, several).dump() + "\n");
   } else {
     // A block of errors has its own places and words; a single sentence gets one.
     const bool block = text.find("error: ") != text.npos;
@@ -91,7 +91,9 @@ int run_program(const std::vector<std::string>& arguments, std::span<const Kind>
     console = Console::for_process(command);
     return static_cast<int>(run_verb(arguments, std::move(command), console, kinds, stop));
   } catch (const InvalidConfig& e) {
-    return report(console, e.what(), e.code(), &e);
+    return report(console, e.what(), e.code(), &e.errors());
+  } catch (const DamagedFiles& e) {
+    return report(console, e.what(), e.code(), &e.errors());
   } catch (const InterruptedError& e) {
     if (console.json) return report(console, e.what(), e.code());
     console.err.print(fmt::format("{}; the same command goes on from there\n", e.what()));

@@ -4,7 +4,7 @@
 #include "storage/eval_file.h"
 #include "storage/metadata.h"
 #include "storage/run_file.h"
-#include "study/study_config.h"
+#include "study/recorded_study.h"
 
 namespace attune {
 namespace {
@@ -35,21 +35,19 @@ std::vector<Diagnostic> study_errors(const Session& session, const std::string& 
   return {};
 }
 
-// Of an HDF5 file: a run file or an evaluation, as it says, or else it must be a dataset file.
-std::vector<Diagnostic> stored_errors(const std::string& path) {
+// What is wrong with an HDF5 file: a run file or an evaluation, as it says, or else it must be a
+// dataset file. DamagedError where one of the first two is no longer whole.
+std::vector<Diagnostic> stored_errors(const Session& session, const std::string& path) {
   try {
-    read_run_file(path);
+    const RunFile run = read_run_file(path);
     checked_sha256(path, metadata_beside(path));
+    recorded_study(run, session.kinds);
     return {};
-  } catch (const DamagedError& e) {
-    return {about(path, e.what())};
   } catch (const DataError&) {  // no run file
   }
   try {
     read_eval_file(path);
     return {};
-  } catch (const DamagedError& e) {
-    return {about(path, e.what())};
   } catch (const DataError&) {  // no evaluation
   }
   std::vector<Diagnostic> errors;
@@ -61,11 +59,17 @@ std::vector<Diagnostic> stored_errors(const std::string& path) {
 
 ExitCode verb_check(Session& session) {
   std::vector<Diagnostic> errors;
+  bool invalid = false;  // an error that is no damage
   std::string text;
   Json files = Json::List{};
   for (const std::string& path : session.command.operands) {
-    const std::vector<Diagnostic> found =
-        path.ends_with(".h5") ? stored_errors(path) : study_errors(session, path);
+    std::vector<Diagnostic> found;
+    try {
+      found = path.ends_with(".h5") ? stored_errors(session, path) : study_errors(session, path);
+      invalid = invalid || !found.empty();
+    } catch (const DamagedError& e) {
+      found = {about(path, e.what())};
+    }
     for (const Diagnostic& d : found) text += d.text("error");
     errors.insert(errors.end(), found.begin(), found.end());
     Json file;
@@ -74,7 +78,8 @@ ExitCode verb_check(Session& session) {
   }
   if (!errors.empty()) {
     text += nothing_was_run(errors.size());
-    throw InvalidConfig(text, std::move(errors));
+    if (invalid) throw InvalidConfig(text, std::move(errors));
+    throw DamagedFiles(text, std::move(errors));
   }
   if (session.console.json) session.console.out.print(files.dump() + "\n");
   return ExitCode::ok;

@@ -9,7 +9,6 @@
 
 #include "base/files.h"
 #include "base/json.h"
-#include "cli/find_study.h"
 #include "cli/progress.h"
 #include "cli/session.h"
 #include "cli/signals.h"
@@ -18,6 +17,7 @@
 #include "storage/metadata.h"
 #include "storage/run_file.h"
 #include "study/outcome.h"
+#include "study/recorded_study.h"
 #include "study/study_config.h"
 
 namespace attune {
@@ -60,22 +60,19 @@ class ScratchFolder {
 
 // A run file as a study: the config that it holds, for its own seed and fold. The folders of the
 // dataset and of the weights that it began with stand in the metadata beside it.
-LoadOptions from_run_file(const std::string& path) {
-  const RunFile run = read_run_file(path);
+LoadOptions from_run_file(const RunFile& run, std::span<const Kind> kinds) {
+  recorded_study(run, kinds);  // tells damage from what the command line asks
   LoadOptions load;
   if (run.head.fold) load.overrides.push_back(fmt::format("data.split.test=[{}]", *run.head.fold));
-  load.path = path;
-  load.text = study_text(run);
-  const std::string metadata = path.substr(0, path.size() - 3) + ".meta.json";
-  if (file_exists(metadata)) {
-    const Json json = read_metadata(metadata);
-    for (const auto& [entry, key] :
-         {std::pair{"data_file", "data.file"}, {"init_from", "train.init_from"}}) {
-      const Json* file = json.find(entry);
-      const std::string* name = file ? file->text() : nullptr;
-      if (name && !name->empty())
-        load.overrides.push_back(fmt::format("{}={}", key, to_text(FieldValue(*name))));
-    }
+  load.text = recorded_study_text(run);
+  const Json metadata = metadata_beside(run.path);
+  checked_sha256(run.path, metadata);
+  for (const auto& [entry, key] :
+       {std::pair{"data_file", "data.file"}, {"init_from", "train.init_from"}}) {
+    const Json* file = metadata.find(entry);
+    const std::string* name = file ? file->text() : nullptr;
+    if (name && !name->empty())
+      load.overrides.push_back(fmt::format("{}={}", key, to_text(FieldValue(*name))));
   }
   return load;
 }
@@ -83,7 +80,9 @@ LoadOptions from_run_file(const std::string& path) {
 Study load(const Session& session) {
   const Command& command = session.command;
   const std::string& operand = command.operands[0];
-  LoadOptions options = operand.ends_with(".h5") ? from_run_file(operand) : LoadOptions{};
+  std::optional<RunFile> run;
+  if (operand.ends_with(".h5")) run = read_run_file(operand);
+  LoadOptions options = run ? from_run_file(*run, session.kinds) : LoadOptions{};
   options.path = operand;
   options.library = session.configs;
   options.overrides.insert(options.overrides.end(), command.overrides.begin(),
@@ -99,7 +98,7 @@ Study load(const Session& session) {
     study = load_study(options, session.kinds);
   }
   // What a run file calls its row, it is called again.
-  if (operand.ends_with(".h5")) study.rows.front().name = read_run_head(operand).row;
+  if (run) study.rows.front().name = run->head.row;
   return study;
 }
 

@@ -79,15 +79,19 @@ class Diagnostics {
   std::vector<Diagnostic> errors_, notes_;
 };
 
-// What Diagnostics::raise throws: the whole block as its text, and the list for --json.
-class InvalidConfig : public ConfigError {
+// Several errors in one: the whole block as its text, and the list for --json.
+template <class Base>
+class Several : public Base {
  public:
-  InvalidConfig(const std::string& text, std::vector<Diagnostic> errors)
-      : ConfigError(text), errors_(std::move(errors)) {}
+  Several(const std::string& text, std::vector<Diagnostic> errors)
+      : Base(text), errors_(std::move(errors)) {}
   const std::vector<Diagnostic>& errors() const { return errors_; }
 
  private:
   std::vector<Diagnostic> errors_;
 };
+
+using InvalidConfig = Several<ConfigError>;  // what Diagnostics::raise throws
+using DamagedFiles = Several<DamagedError>;
 
 }  // namespace attune

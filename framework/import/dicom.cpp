@@ -10,12 +10,14 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <map>
 
 #include "base/error.h"
 #include "base/text.h"
 #include "import/byte_source.h"
 #include "import/codestream.h"
 #include "import/dicom_bytes.h"
+#include "import/raw_volume.h"
 #include "import/reader.h"
 
 // GDCM itself rather than through ITK, which applies one slope to all frames and tells nothing of
@@ -105,33 +107,22 @@ class DicomReader : public SliceReader {
       return;
     }
     const gdcm::PixelFormat& format = image().GetPixelFormat();
-    switch (format.GetScalarType()) {
-      case gdcm::PixelFormat::UINT8:
-        convert<std::uint8_t>(first, out);
-        break;
-      case gdcm::PixelFormat::INT8:
-        convert<std::int8_t>(first, out);
-        break;
-      case gdcm::PixelFormat::UINT16:
-        convert<std::uint16_t>(first, out);
-        break;
-      case gdcm::PixelFormat::INT16:
-        convert<std::int16_t>(first, out);
-        break;
-      case gdcm::PixelFormat::UINT32:
-        convert<std::uint32_t>(first, out);
-        break;
-      case gdcm::PixelFormat::INT32:
-        convert<std::int32_t>(first, out);
-        break;
-      case gdcm::PixelFormat::SINGLEBIT:  // the first pixel in the lowest bit (PS3.5, 8.1.1)
-        for (std::size_t i = 0; i < n; ++i)
-          out.gray[i] = static_cast<float>(
-              static_cast<unsigned char>(buffer_[(first + i) / 8]) >> (first + i) % 8 & 1U);
-        break;
-      default:
-        throw DataError(fmt::format("{} has pixels of type {}, which import does not read", path_,
-                                    format.GetScalarTypeAsString()));
+    using Format = gdcm::PixelFormat;
+    static const std::map<Format::ScalarType, RawType> kTypes = {
+        {Format::UINT8, RawType::uint8},   {Format::INT8, RawType::int8},
+        {Format::UINT16, RawType::uint16}, {Format::INT16, RawType::int16},
+        {Format::UINT32, RawType::uint32}, {Format::INT32, RawType::int32}};
+    const auto type = kTypes.find(format.GetScalarType());
+    if (type != kTypes.end()) {
+      with_type(type->second, [&](auto zero) { convert<decltype(zero)>(first, out); });
+    } else if (format.GetScalarType() == Format::SINGLEBIT) {
+      // The first pixel in the lowest bit (PS3.5, 8.1.1).
+      for (std::size_t i = 0; i < n; ++i)
+        out.gray[i] = static_cast<float>(
+            static_cast<unsigned char>(buffer_[(first + i) / 8]) >> (first + i) % 8 & 1U);
+    } else {
+      throw DataError(fmt::format("{} has pixels of type {}, which import does not read", path_,
+                                  format.GetScalarTypeAsString()));
     }
     rescale(static_cast<std::size_t>(slice), out);
   }

@@ -8,6 +8,7 @@
 #include <set>
 
 #include "base/error.h"
+#include "base/files.h"
 #include "base/hash.h"
 #include "base/json.h"
 #include "base/text.h"
@@ -201,28 +202,14 @@ class Importer {
   std::map<std::size_t, std::string> faulty_;
 };
 
-void check_place(const std::string& output) {
-  ATTUNE_CHECK(!fs::is_directory(output), DataError,
-               "-o {} is a folder: name the file to write, such as {}", output,
-               (fs::path(output) / "images.h5").string());
-  const fs::path folder = fs::absolute(output).parent_path();
-  ATTUNE_CHECK(fs::is_directory(folder), DataError,
-               "the folder of {} does not exist: make it first, with mkdir -p {}", output,
-               folder.string());
-}
-
-// Writing over what is read would destroy it.
-void check_inputs(const ImportOptions& options, const Selection& selection) {
+// All that an import reads.
+std::vector<std::string> inputs_of(const ImportOptions& options, const Selection& selection) {
   std::vector<std::string> inputs = {options.labels};
   for (const LabelRow& row : selection.rows)
     inputs.push_back((fs::path(options.source) / row.file).string());
   for (const std::string& file : selection.no_row)
     inputs.push_back((fs::path(options.source) / file).string());
-  for (const std::string& input : inputs) {
-    std::error_code none;  // an output that is not there is no input
-    ATTUNE_CHECK(!fs::equivalent(options.output, input, none), DataError,
-                 "-o {} is {}, which is read: name another file", options.output, input);
-  }
+  return inputs;
 }
 
 // Labels are kept in the file and printed, in one line each.
@@ -246,12 +233,12 @@ void check_labels(const Selection& selection) {
 
 ImportReport import_images(const ImportOptions& options) {
   ATTUNE_CHECK(fs::is_directory(options.source), DataError, "{} is no folder", options.source);
-  check_place(options.output);
+  check_output(options.output, {});
   const Selection selection =
       options.labels.empty()
           ? select_by_folders(options.source)
           : select_by_csv(options.source, options.labels, options.columns, options.skip_unlabelled);
-  check_inputs(options, selection);
+  check_output(options.output, inputs_of(options, selection));
   check_labels(selection);
   Importer importer(options, selection);
   ImportReport report;

@@ -54,38 +54,7 @@ class RawReader : public SliceReader {
     if (!source_) open();
     if (source_->read(bytes_.data(), bytes_.size()) != bytes_.size())
       damaged(path_, "it ends before its last pixel");
-    switch (layout_.type) {
-      case RawType::int8:
-        convert<std::int8_t>(bytes_, layout_, out.gray);
-        break;
-      case RawType::uint8:
-        convert<std::uint8_t>(bytes_, layout_, out.gray);
-        break;
-      case RawType::int16:
-        convert<std::int16_t>(bytes_, layout_, out.gray);
-        break;
-      case RawType::uint16:
-        convert<std::uint16_t>(bytes_, layout_, out.gray);
-        break;
-      case RawType::int32:
-        convert<std::int32_t>(bytes_, layout_, out.gray);
-        break;
-      case RawType::uint32:
-        convert<std::uint32_t>(bytes_, layout_, out.gray);
-        break;
-      case RawType::int64:
-        convert<std::int64_t>(bytes_, layout_, out.gray);
-        break;
-      case RawType::uint64:
-        convert<std::uint64_t>(bytes_, layout_, out.gray);
-        break;
-      case RawType::float32:
-        convert<float>(bytes_, layout_, out.gray);
-        break;
-      case RawType::float64:
-        convert<double>(bytes_, layout_, out.gray);
-        break;
-    }
+    with_type(layout_.type, [&](auto zero) { convert<decltype(zero)>(bytes_, layout_, out.gray); });
     if (layout_.slope == 1 && layout_.intercept == 0) return;
     for (float& x : out.gray) x = static_cast<float>(layout_.slope * x + layout_.intercept);
   }
@@ -118,26 +87,6 @@ class RawReader : public SliceReader {
 };
 
 }  // namespace
-
-std::size_t bytes_of(RawType type) {
-  switch (type) {
-    case RawType::int8:
-    case RawType::uint8:
-      return 1;
-    case RawType::int16:
-    case RawType::uint16:
-      return 2;
-    case RawType::int32:
-    case RawType::uint32:
-    case RawType::float32:
-      return 4;
-    case RawType::int64:
-    case RawType::uint64:
-    case RawType::float64:
-      return 8;
-  }
-  return 8;
-}
 
 std::unique_ptr<SliceReader> open_raw(const std::string& path, RawLayout layout) {
   return std::make_unique<RawReader>(path, std::move(layout));

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <optional>
 
 #include "import/reader.h"
@@ -7,7 +8,38 @@
 namespace attune {
 
 enum class RawType { int8, uint8, int16, uint16, int32, uint32, int64, uint64, float32, float64 };
-std::size_t bytes_of(RawType type);
+
+// Calls use(T{}) with the number type that `type` names.
+template <class F>
+auto with_type(RawType type, const F& use) {
+  switch (type) {
+    case RawType::int8:
+      return use(std::int8_t{});
+    case RawType::uint8:
+      return use(std::uint8_t{});
+    case RawType::int16:
+      return use(std::int16_t{});
+    case RawType::uint16:
+      return use(std::uint16_t{});
+    case RawType::int32:
+      return use(std::int32_t{});
+    case RawType::uint32:
+      return use(std::uint32_t{});
+    case RawType::int64:
+      return use(std::int64_t{});
+    case RawType::uint64:
+      return use(std::uint64_t{});
+    case RawType::float32:
+      return use(float{});
+    case RawType::float64:
+      break;
+  }
+  return use(double{});
+}
+
+inline std::size_t bytes_of(RawType type) {
+  return with_type(type, [](auto zero) { return sizeof zero; });
+}
 
 // Where the numbers of a volume stand and what they are: what the headers of NIfTI, MetaImage and
 // NRRD say, each in its own way. The slices lie behind each other, row by row, the components of a

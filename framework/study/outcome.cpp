@@ -7,6 +7,7 @@
 
 #include "base/text.h"
 #include "storage/run_file.h"
+#include "train/evaluate.h"
 
 namespace attune {
 namespace {
@@ -135,6 +136,21 @@ std::optional<CrossedEstimate> crossed_estimate(const std::string& metric,
     for (Index i = 0; i < static_cast<Index>(first.example.size()); ++i)
       y[static_cast<std::size_t>(s)].push_back(value(s, {&i, 1}).value());
   return crossed_mean(y, first.group);
+}
+
+std::vector<EvalMetric> eval_metrics(const Predictions& p) {
+  std::vector<EvalMetric> metrics;
+  const std::vector<PooledPredictions> one = {{scored(p), p.example, p.group}};
+  for (const MetricInfo& info : classification_metrics()) {
+    const auto estimate = crossed_estimate(info.name, one);
+    if (!estimate) continue;  // such as the AUC of one class
+    EvalMetric& m = metrics.emplace_back();
+    m.metric = {"eval", info.name, estimate->value, info.units, info.goal, ""};
+    if (!estimate->interval) continue;
+    m.low = estimate->interval->low;
+    m.high = estimate->interval->high;
+  }
+  return metrics;
 }
 
 RowOutcome outcome_of_row(const std::string& row, const FoldPlan& folds,

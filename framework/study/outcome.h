@@ -6,6 +6,7 @@
 
 #include "datasets/data_kinds.h"
 #include "stats/crossed.h"
+#include "storage/eval_file.h"
 #include "train/metrics.h"
 
 namespace attune {
@@ -28,6 +29,9 @@ struct PooledPredictions {
 // tested on the same examples, or these cannot have it.
 std::optional<CrossedEstimate> crossed_estimate(const std::string& metric,
                                                 const std::vector<PooledPredictions>& seeds);
+
+// Every metric that the predictions of one model can have, with its interval over their groups.
+std::vector<EvalMetric> eval_metrics(const Predictions& predictions);
 
 // The mean of a metric over seeds, with its 95 % interval. That of a test metric is crossed over
 // seeds and test groups (stats/crossed.h), for new groups given these training data, where all

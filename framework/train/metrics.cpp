@@ -23,40 +23,23 @@ double mean_loss(const Scored& s) {
   return sum / static_cast<double>(s.size());
 }
 
-// How many examples each class has, and how many of them are recognised.
-struct Recall {
-  std::vector<Index> right, all;
-};
-
-std::optional<Recall> recall(const Scored& s) {
-  Recall r;
-  r.right.resize(static_cast<std::size_t>(s.n_classes));
-  r.all = r.right;
-  for (Index i = 0; i < s.size(); ++i) {
-    const float* z = row(s, i);
-    // Among NaN there is no largest; max_element would say the first, as if the model had chosen.
-    if (std::any_of(z, z + s.n_classes, [](float x) { return std::isnan(x); })) return std::nullopt;
-    const Index target = s.target[static_cast<std::size_t>(i)];
-    ++r.all[static_cast<std::size_t>(target)];
-    r.right[static_cast<std::size_t>(target)] += std::max_element(z, z + s.n_classes) - z == target;
-  }
-  return r;
-}
-
 std::optional<double> accuracy(const Scored& s) {
-  const auto r = recall(s);
-  if (!r) return std::nullopt;
-  const Index right = std::accumulate(r->right.begin(), r->right.end(), Index{0});
+  const auto confusion = confusion_of(s);
+  if (!confusion) return std::nullopt;
+  Index right = 0;
+  for (std::size_t c = 0; c < confusion->size(); ++c) right += (*confusion)[c][c];
   return static_cast<double>(right) / static_cast<double>(s.size());
 }
 
 std::optional<double> balanced_accuracy(const Scored& s) {
-  const auto r = recall(s);
-  if (!r) return std::nullopt;
+  const auto confusion = confusion_of(s);
+  if (!confusion) return std::nullopt;
   double sum = 0;
-  for (std::size_t c = 0; c < r->all.size(); ++c) {
-    if (r->all[c] == 0) return std::nullopt;
-    sum += static_cast<double>(r->right[c]) / static_cast<double>(r->all[c]);
+  for (std::size_t c = 0; c < confusion->size(); ++c) {
+    const std::vector<Index>& taken = (*confusion)[c];
+    const Index all = std::accumulate(taken.begin(), taken.end(), Index{0});
+    if (all == 0) return std::nullopt;
+    sum += static_cast<double>(taken[c]) / static_cast<double>(all);
   }
   return sum / static_cast<double>(s.n_classes);
 }
@@ -112,6 +95,19 @@ std::string why_absent(const std::string& name, const Scored& labels, const Data
 }
 
 }  // namespace
+
+std::optional<Confusion> confusion_of(const Scored& s) {
+  const auto n = static_cast<std::size_t>(s.n_classes);
+  Confusion counts(n, std::vector<Index>(n, 0));
+  for (Index i = 0; i < s.size(); ++i) {
+    const float* z = row(s, i);
+    // Among NaN max_element would say the first, as if the model had chosen.
+    if (std::any_of(z, z + n, [](float x) { return std::isnan(x); })) return std::nullopt;
+    const auto taken = static_cast<std::size_t>(std::max_element(z, z + n) - z);
+    counts[static_cast<std::size_t>(s.target[static_cast<std::size_t>(i)])][taken] += 1;
+  }
+  return counts;
+}
 
 const std::vector<MetricInfo>& classification_metrics() {
   static const std::vector<MetricInfo> metrics = {

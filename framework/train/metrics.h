@@ -28,6 +28,11 @@ const std::vector<MetricInfo>& classification_metrics();
 // missing; all but loss of logits that are NaN.
 std::optional<double> classification_metric(const std::string& name, const Scored& scored);
 
+// How often a class was taken for which, [class][taken for]; of equal logits the first is taken.
+// Absent where a logit is NaN: among NaN there is no largest.
+using Confusion = std::vector<std::vector<Index>>;
+std::optional<Confusion> confusion_of(const Scored& scored);
+
 // The metrics that a split can have, whatever a classifier says of it; none of an empty split.
 std::vector<MetricInfo> available_metrics(const Dataset& data, Split split);
 

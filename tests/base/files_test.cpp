@@ -43,6 +43,25 @@ int in_a_child(Body body) {
   return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
+TEST_F(Files, AnOutputIsAFileInAFolderAndNoInput) {
+  write_synced(path("in"), "x");
+  std::filesystem::create_hard_link(path("in"), path("same"));
+  std::filesystem::create_directory(path("there"));
+  check_output(path("new"), {path("in"), path("gone")});
+  check_output(path("in"), {});  // a file may be written again
+  const auto refused = [&](const std::string& out, const std::string& said) {
+    EXPECT_THAT([&] { check_output(out, {path("in")}); },
+                ThrowsMessage<ConfigError>(HasSubstr(said)));
+  };
+  refused(path("same"), "which is read");
+  refused(path("there"), "is a folder");
+  refused(path("none/"), "is a folder");
+  refused(path("none/a"), "mkdir -p " + path("none"));
+  refused(path("in/a"), "is no folder");
+  refused("/dev/null", "is no file that could be replaced");
+  EXPECT_THAT(list_folder(folder_.string()), ElementsAre("in", "same", "there"));
+}
+
 TEST_F(Files, AnAtomicWriteReplacesTheContentAndLeavesNothingElse) {
   write_atomically(path(), "old");
   write_atomically(path(), std::string("n\0w", 3));

@@ -13,6 +13,7 @@
 #include "cli/find_study.h"
 #include "cli/session.h"
 #include "config/diagnostics.h"
+#include "storage/eval_file.h"
 #include "storage/journal.h"
 #include "storage/study_folder.h"
 
@@ -65,10 +66,10 @@ class Verbs : public testing::Test {
   static Trial trial(Index seed) {
     Trial t;
     t.study = "tiny";
-    t.kind = "train";
+    t.kind = "fit";
     t.seed = seed;
-    t.config = {{"optim.lr", 0.001, Role::result}};
-    t.config_yaml = "optim:\n  lr: 0.001\n";
+    t.config = {{"lr", 0.001, Role::result}};
+    t.config_yaml = "schema: attune/experiment@1\nkind: fit\nlr: 0.001\n";
     t.data_sha256 = std::string(64, static_cast<char>('a' + seed));  // redrawn by the seed
     return t;
   }
@@ -80,7 +81,7 @@ class Verbs : public testing::Test {
         {0, 100, 200}, {{"loss", "nat", "training loss", "minimize"}}, {{0.7, 0.4, 0.1}}};
     content.final = {{"test", "accuracy", accuracy, "1", "maximize", "best val/loss at step 200"}};
     RunMetadata metadata;
-    metadata.origins = {{"optim.lr", "tiny.yaml:3:5"}};
+    metadata.origins = {{"lr", "tiny.yaml:3:5"}};
     StudyFolder folder(study());
     folder.freeze("name: tiny\n");
     folder.start(trial(seed))->finish(trial(seed), content, metadata);
@@ -197,9 +198,9 @@ TEST_F(Verbs, ShowOfARunHasConfigWithOriginsMetricsAndCurves) {
   EXPECT_THAT(output({"show", path}),
               AllOf(HasSubstr("tiny: reference, seed 0, finished after 200 steps"),
                     HasSubstr("best val/loss at step 200"), HasSubstr("█▅▁"),
-                    HasSubstr("tiny.yaml:3:5"), HasSubstr("optim.lr")));
+                    HasSubstr("tiny.yaml:3:5"), HasSubstr("lr")));
   const Json json = Json::parse(output({"show", path, "--json"}), "output");
-  EXPECT_EQ(json.find("config")->find("optim.lr")->real(), 0.001);
+  EXPECT_EQ(json.find("config")->find("lr")->real(), 0.001);
   EXPECT_EQ(json.find("final")->find("test/accuracy")->real(), 0.95);
 }
 
@@ -243,6 +244,29 @@ TEST_F(Verbs, CheckReadsARunFileWhole) {
   finish(0, 0.95);
   const std::string path = StudyFolder(study()).run_path(StudyFolder(study()).finished().front());
   EXPECT_EQ(output({"check", path}), path + ": no errors\n");
+}
+
+TEST_F(Verbs, CheckTellsDamageFromWhatIsWrong) {
+  finish(0, 0.95);
+  const std::string run = StudyFolder(study()).run_path(StudyFolder(study()).finished().front());
+  const std::string bytes = read_file(run);
+  const std::string half = file("half.h5", bytes.substr(0, bytes.size() / 2));
+  EvalContent content;
+  content.class_names = {"a", "b"};
+  const std::string eval = file("eval.h5", eval_file_bytes(content, "0123456789abcdef"));
+  EXPECT_EQ(output({"check", eval}), eval + ": no errors\n");
+  content.class_names = {};
+  content.predictions = {{0}, {0}, {1}, 2, {0.5F, 0.5F}};  // two outputs of no class
+  const std::string bad = file("bad.h5", eval_file_bytes(content, "0123456789abcdef"));
+  try {
+    output({"check", half, run, bad});
+    FAIL();
+  } catch (const DamagedFiles& error) {
+    EXPECT_THAT(error.what(), AllOf(HasSubstr("half.h5"), HasSubstr("bad.h5"),
+                                    HasSubstr("2 errors, nothing was run.")));
+    EXPECT_EQ(error.errors().size(), 2U);
+  }
+  EXPECT_THROW(output({"check", half, file("c.yaml", "name: c\n")}), InvalidConfig);
 }
 
 // Its keys would each be unknown, which says nothing of what is wrong.

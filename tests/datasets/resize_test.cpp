@@ -187,14 +187,28 @@ TEST(Policies, AConstantStaysConstant) {
     for (const float x : fitted(in, policy, 24, 3.25F).pixels) EXPECT_NEAR(x, 3.25F, 4e-6F);
 }
 
-// f(x) = x: an output pixel reads the place in the image that geometry gives its centre. Sampling
-// the triangle moves its centroid by less than a tenth of an input pixel; enlarging is exact.
+// What the antialiasing triangle says of the ramp f(x) = x at a place, by its definition: pixels n
+// of centre n + ½ weigh 1 − |n + ½ − place|/radius, the radius is one output pixel, or one input
+// pixel where the output is finer.
+double triangle_of_ramp(double place, double pitch) {
+  const double radius = std::max(1.0, pitch);
+  double sum = 0, weights = 0;
+  for (double centre = std::floor(place - radius) - 0.5; centre < place + radius + 1; centre += 1) {
+    const double weight = std::max(0.0, 1 - std::abs(centre - place) / radius);
+    sum += weight * centre, weights += weight;
+  }
+  return sum / weights;
+}
+
+// f(x) = x: an output pixel reads the place in the image that geometry gives its centre.
 TEST(Policies, ARampIsReadWhereGeometrySays) {
   constexpr Index kSide = 32;
   const auto expect_ramp = [](const Image& out, Index y, Index from, Index to, double left,
                               double pitch) {
-    for (Index x = from; x < to; ++x)
-      EXPECT_NEAR(out.view(y, x), left + (static_cast<double>(x) + 0.5) * pitch, 0.1) << x;
+    for (Index x = from; x < to; ++x) {
+      const double place = left + (static_cast<double>(x) + 0.5) * pitch;
+      EXPECT_NEAR(out.view(y, x), triangle_of_ramp(place, pitch), 2e-5) << x;
+    }
   };
   for (const Index w : {12, 50, 96}) {  // h = 48 is the shorter or the longer side
     const Index h = 48, shorter = std::min(h, w), longer = std::max(h, w);

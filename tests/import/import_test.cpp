@@ -233,7 +233,7 @@ TEST_F(ImportTest, TheOutputMayBeNeitherAnInputNorAFolder) {
     options_.output = output;
     try {
       import_images(options_);
-    } catch (const DataError& error) {
+    } catch (const ConfigError& error) {
       return std::string(error.what());
     }
     return std::string("nothing was thrown");
@@ -242,7 +242,7 @@ TEST_F(ImportTest, TheOutputMayBeNeitherAnInputNorAFolder) {
   EXPECT_THAT(refusal(folder_ / "linked.txt"), HasSubstr("a.png, which is read"));
   EXPECT_THAT(refusal(options_.labels), HasSubstr("labels.csv, which is read"));
   EXPECT_THAT(refusal(folder_ / "src"), HasSubstr("is a folder"));
-  EXPECT_THAT(refusal(folder_ / "gone/out.h5"), HasSubstr("does not exist"));
+  EXPECT_THAT(refusal(folder_ / "gone/out.h5"), HasSubstr("gone is no folder; make it"));
   EXPECT_EQ(fs::file_size(options_.labels), labels.size());
   EXPECT_EQ(read_header(image).width, 5);
   // A dataset file that lies among the images may be written again.

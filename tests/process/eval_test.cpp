@@ -277,6 +277,23 @@ TEST_F(Eval, ADamagedRunFileIsNamedAndExitsWithSix) {
   EXPECT_THAT(eval(run, data).err, HasSubstr("damaged"));
 }
 
+TEST_F(Eval, CheckAndRunTellADamagedRunFileAlike) {
+  const std::string run = train(PixelType::uint8), bad = folder_ / "bad.h5";
+  write_atomically(bad, with(read_file(run), "d_model: 16", "d_model: 18"));
+  for (const Words& words : {Words{"check", bad}, {"run", bad, "-o", folder_ / "again"}}) {
+    const Finished refused = run_attune(words);
+    EXPECT_EQ(refused.code, 6) << words[0] << refused.err;
+    EXPECT_THAT(refused.err, HasSubstr("says model.d_model=18, its attribute 16"));
+  }
+  EXPECT_FALSE(file_exists(folder_ / "again"));
+  EXPECT_EQ(run_attune({"check", run}).code, 0);
+  // What is wrong with a config comes first in the list of exit codes.
+  std::ofstream(folder_ / "wrong.yaml") << "schema: attune/experiment@1\nname: x\nkind: fot\n";
+  const Finished both = run_attune({"check", bad, folder_ / "wrong.yaml", "--json"});
+  EXPECT_EQ(both.code, 2);
+  EXPECT_EQ(Json::parse(both.err, "stderr").find("errors")->list()->size(), 2U);
+}
+
 // Neither the run nor the data need be readable for that, and nothing is left beside it.
 TEST_F(Eval, WhereTheResultMayGoIsCheckedFirst) {
   std::filesystem::create_directory(folder_ / "there");

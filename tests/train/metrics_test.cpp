@@ -48,6 +48,16 @@ TEST(Auc, DoesNotExistForOneClassOrThree) {
   EXPECT_FALSE(classification_metric("auc", three));
 }
 
+TEST(Confusion, CountsWhatEachClassIsTakenFor) {
+  Scored s;
+  s.n_classes = 3;
+  s.target = {0, 0, 0, 1, 2};
+  s.logits = {2, 1, 0, 0, 3, 1, 5, 5, 4, -1, -3, -2, 0, 1, 2};  // of equal ones the first
+  EXPECT_EQ(confusion_of(s).value(), (Confusion{{2, 1, 0}, {1, 0, 0}, {0, 0, 1}}));
+  s.logits[4] = NAN;
+  EXPECT_FALSE(confusion_of(s));
+}
+
 // Everything called 0: nine of ten right, and no better than a coin.
 TEST(BalancedAccuracy, IsTheMeanOfTheClassesRecalls) {
   const std::vector<float> none(10, -1.0F);
