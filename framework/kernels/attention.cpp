@@ -1,138 +1,15 @@
 #include "kernels/attention.h"
 
-#include <algorithm>
-#include <limits>
+#include <cmath>
+#include <tuple>
 
-#include "kernels/attention_tile.h"
-#include "kernels/math.h"
-#include "kernels/parallel.h"
-#include "kernels/philox_simd.h"
+#include "kernels/attention/drivers.h"
+#include "kernels/attention/words.h"
+#include "kernels/dropout.h"
 
+// What attention() promises of its operands, and which driver serves them.
 namespace attune::kernels {
 namespace {
-
-constexpr Index kKeyTile = 128;  // scores of a tile stay in L1
-
-template <class Real>
-inline constexpr Real kInfinity = std::numeric_limits<Real>::infinity();
-
-// One head of one sequence, one block of queries.
-template <class Real>
-struct Block {
-  Rows<const Real> q, k, v;  // [≤ kBlock, d_k], [n_k, d_k], [n_k, d_v]
-  Rows<Real> y;
-  Real* lse;  // one every lse_stride
-  Index lse_stride;
-  Index first_query;
-  std::uint32_t head, example;
-};
-
-// Running statistics of the block's queries: maximum of the base-2 scores, sum of their powers.
-template <class Real>
-struct Softmax {
-  alignas(64) Real max[kBlock], sum[kBlock], factor[kBlock];
-};
-
-// scores → powers of two, relative to the running maximum; what a query does not see becomes 0.
-// `factor` is what the sums so far had to be multiplied by.
-template <class Real>
-void exponentiate(const Tile& tile, Real* scores, Softmax<Real>& state) {
-  using V = Vec<Real>;
-  for (Index i = 0; i < tile.n_queries; i += kLanes<Real>) {
-    Real* const column = scores + i;
-    const Index reach = tile.reach(i);
-    for (Index j = tile.seen(i); j < reach; ++j) {
-      const Mask<Real> hidden{lane_numbers<Real>() <
-                              static_cast<typename V::Int>(j - tile.diagonal - i)};
-      store(column + j * kBlock, select(hidden, V(-kInfinity<Real>), load(column + j * kBlock)));
-    }
-    const V old_max = load(state.max + i);
-    V new_max[4] = {old_max, old_max, old_max, old_max};  // four chains hide the latency
-    for (Index j = 0; j < reach; ++j)
-      new_max[j % 4] = max(load(column + j * kBlock), new_max[j % 4]);
-    const V top = max(max(new_max[0], new_max[1]), max(new_max[2], new_max[3]));
-    const V base = select(top == V(-kInfinity<Real>), V(Real(0)), top);  // −inf − −inf would be NaN
-    const V factor = exp2(old_max - base);
-    V total = load(state.sum + i) * factor;
-    for (Index j = 0; j < reach; ++j) {
-      const V power = exp2(load(column + j * kBlock) - base);
-      total += power;
-      store(column + j * kBlock, power);
-    }
-    store(state.max + i, top);
-    store(state.sum + i, total);
-    store(state.factor + i, factor);
-  }
-}
-
-template <class Real>
-void drop(const Tile& tile, const AttentionOptions& options, const Block<Real>& block,
-          Index first_key, std::uint32_t threshold, Real* powers) {
-  const auto group = block.first_query / kBlock;
-  for (Index j = 0; j < tile.n_keys; ++j) {
-    const DropoutDraws draws(options.stream_key, block.head,
-                             static_cast<std::uint32_t>(first_key + j), block.example, options.step,
-                             group);
-    for (Index i = tile.first_seer(j); i < tile.n_queries; i += kLanes<Real>) {
-      Real* const p = powers + j * kBlock + i;
-      store(p, select(draws.kept<Real>(static_cast<int>(i / kLanes<Real>), threshold), load(p),
-                      Real(0)));
-    }
-  }
-}
-
-template <class Real>
-void scale_row(Real* row, Index width, Real factor) {
-  for (Index c = 0; c < width; c += kLanes<Real>) {
-    const Index n = std::min<Index>(kLanes<Real>, width - c);
-    store_n(row + c, n, load_n(row + c, n) * Vec<Real>(factor));
-  }
-}
-
-template <class Real>
-void attend(const AttentionOptions& options, const Block<Real>& block) {
-  using V = Vec<Real>;
-  constexpr double kLog2e = 1.4426950408889634074, kLn2 = 0.69314718055994530942;
-  const DropoutOptions dropout{options.dropout, options.stream_key, options.step};
-  const Index n = block.q.n;
-  const Index n_keys =
-      options.pattern == Pattern::full ? block.k.n : std::min(block.k.n, block.first_query + n);
-
-  Scratch scratch;
-  Real* const queries = scratch.allocate<Real>(options.d_k * kBlock);
-  Real* const scores = scratch.allocate<Real>(kKeyTile * kBlock);
-  transpose_block(block.q, static_cast<Real>(options.scale * kLog2e), queries);
-  Softmax<Real> state;
-  std::fill_n(state.max, kBlock, -kInfinity<Real>);
-  std::fill_n(state.sum, kBlock, Real(0));
-
-  for (Index j = 0; j < n_keys; j += kKeyTile) {
-    const Tile tile(options.pattern, block.first_query, n, j, std::min(kKeyTile, n_keys - j));
-    tile_scores(tile, part(block.k, j, tile.n_keys), queries, scores);
-    exponentiate(tile, scores, state);
-    if (options.dropout > 0) drop(tile, options, block, j, dropout.threshold(), scores);
-    for (Index i = 0; j > 0 && i < n; ++i) {
-      if (state.factor[i] != Real(1)) scale_row(block.y.row(i), options.d_v, state.factor[i]);
-    }
-    tile_by_queries(tile, scores, part(block.v, j, tile.n_keys), j > 0, block.y);
-  }
-
-  // A query without keys has the sum 0: its row is 0 and its lse −inf.
-  const auto keep_scale = static_cast<Real>(dropout.keep_scale());
-  for (Index i = 0; i < n; i += kLanes<Real>) {
-    const V total = load(state.sum + i);
-    store(state.factor + i, select(total == V(Real(0)), V(Real(0)), V(keep_scale) / total));
-    store(state.sum + i, fma(load(state.max + i), V(static_cast<Real>(kLn2)), log(total)));
-  }
-  for (Index i = 0; i < n; ++i) {
-    block.lse[i * block.lse_stride] = state.sum[i];
-    if (n_keys == 0) {
-      std::fill_n(block.y.row(i), options.d_v, Real(0));
-    } else {
-      scale_row(block.y.row(i), options.d_v, state.factor[i]);
-    }
-  }
-}
 
 void check_offsets(const char* name, View<const std::int32_t> offsets, Index n_examples,
                    Index n_rows) {
@@ -157,12 +34,98 @@ void check_width(const char* name, Rows<const Real> rows, const char* heads, Ind
       name, rows.width, rows.stride, heads, width, n_heads, d, n_heads * d);
 }
 
-}  // namespace
+void check_ranges(const AttentionOptions& o) {
+  ATTUNE_CHECK(o.window >= 0, ConfigError, "[attention] window={} must be at least 0", o.window);
+  ATTUNE_CHECK(o.dilation >= 1 && o.block >= 1 && o.k >= 1, ConfigError,
+               "[attention] dilation={}, block={} and k={} must be at least 1", o.dilation, o.block,
+               o.k);
+  ATTUNE_CHECK(o.temperature > 0 && std::isfinite(o.temperature), ConfigError,
+               "[attention] temperature={} must be above 0 and finite", o.temperature);
+}
+
+// Edges of each query must rise and stay among the keys of its sequence.
+void check_edges(const AttentionRows& rows, Index n_q) {
+  ATTUNE_CHECK(
+      rows.indptr && rows.indptr.size() == n_q + 1 && rows.indptr[0] == 0 &&
+          rows.indptr[n_q] == rows.indices.size(),
+      ShapeError,
+      "[attention] pattern edges needs indptr of {} numbers from 0 to the number of edges, "
+      "{}; its shape is {}",
+      n_q + 1, rows.indices.size(), rows.indptr.shape().text());
+  for (Index e = 0; e + 1 < rows.q_offsets.size(); ++e) {
+    for (Index i = rows.q_offsets[e]; i < rows.q_offsets[e + 1]; ++i) {
+      ATTUNE_CHECK(
+          rows.indptr[i] <= rows.indptr[i + 1] && rows.indptr[i + 1] <= rows.indices.size(),
+          ShapeError, "[attention] indptr[{}] = {} is above the next one, {}", i, rows.indptr[i],
+          rows.indptr[i + 1]);
+      Index least = rows.k_offsets[e];
+      for (Index t = rows.indptr[i]; t < rows.indptr[i + 1]; ++t) {
+        ATTUNE_CHECK(rows.indices[t] >= least && rows.indices[t] < rows.k_offsets[e + 1],
+                     ShapeError,
+                     "[attention] indices[{}] = {}: the keys that query row {} sees must rise and "
+                     "be rows of its own sequence, {} … {}",
+                     t, rows.indices[t], i, rows.k_offsets[e], rows.k_offsets[e + 1] - 1);
+        least = rows.indices[t] + 1;
+      }
+    }
+  }
+}
+
+void check_positions(const char* name, View<const std::int32_t> positions, Index n) {
+  ATTUNE_CHECK(
+      positions && positions.shape() == Shape({n, 2}), ShapeError,
+      "[attention] bias alibi_2d needs {} [{}, 2], the row and the column of each token in "
+      "its grid; their shape is {}",
+      name, n, positions.shape().text());
+}
+
+template <class T>
+void check_parameter(const char* owner, bool wanted, const char* name, const View<T>& x,
+                     const Shape& shape) {
+  ATTUNE_CHECK(bool(x) == wanted, ShapeError, "[attention] {} {}, but {} was {}", owner,
+               wanted ? "is asked for" : "is not asked for", name, x ? "given" : "not given");
+  ATTUNE_CHECK(!wanted || x.shape() == shape, ShapeError,
+               "[attention] {} has shape {}, and must be {}", name, x.shape().text(), shape.text());
+}
 
 template <class Real>
-void check_attention(const AttentionOptions& o, const AttentionRows& rows, Rows<const Real> q,
-                     Rows<const Real> k, Rows<const Real> v, Rows<const Real> y,
-                     View<const Real> lse) {
+void check_parameters(const AttentionCall<Real>& call) {
+  const AttentionOptions& o = call.options;
+  const AttentionParameters<const Real>& p = call.parameters;
+  check_parameter("score additive", o.score == Score::additive, "w", p.w, {o.n_heads, o.d_k});
+  check_parameter("bias given", o.bias == Bias::given, "bias", p.bias,
+                  {o.n_heads, call.q.n, call.k.n});
+  const bool relative = o.bias == Bias::relative, fits = p.table.rank() == 2;
+  ATTUNE_CHECK(!relative || !p.table || (fits && p.table.dim(1) % 2 == 1), ShapeError,
+               "[attention] table has shape {}: it must be [n_heads, 2 · max_distance + 1]",
+               p.table.shape().text());
+  check_parameter("bias relative", relative, "table", p.table,
+                  {o.n_heads, relative && p.table ? p.table.dim(1) : 1});
+}
+
+template <class Real>
+void check_gradient(const char* name, Rows<const Real> gradient, Rows<const Real> of) {
+  ATTUNE_CHECK(
+      gradient.n == of.n && gradient.width == of.width && gradient.stride >= of.width, ShapeError,
+      "[attention_backward] {} is [{}, {}] (row stride {}), what it belongs to is [{}, {}]", name,
+      gradient.n, gradient.width, gradient.stride, of.n, of.width);
+}
+
+template <class Real>
+void check_gradient(const char* name, View<Real> gradient, View<const Real> of) {
+  ATTUNE_CHECK(!gradient || gradient.shape() == of.shape(), ShapeError,
+               "[attention_backward] the gradient of {} has shape {}, {} itself {}", name,
+               gradient.shape().text(), name, of.shape().text());
+}
+
+template <class Real>
+void check_attention(const AttentionCall<Real>& call, Rows<const Real> y, View<const Real> lse) {
+  const AttentionOptions& o = call.options;
+  const AttentionRows& rows = call.rows;
+  const auto& [q, k, v] = std::tie(call.q, call.k, call.v);
+  const std::string_view why_not = refusal(o);
+  ATTUNE_CHECK(why_not.empty(), ConfigError, "[attention] {}", why_not);
+  check_ranges(o);
   ATTUNE_CHECK(o.n_heads >= 1 && o.n_kv_heads >= 1 && o.n_heads % o.n_kv_heads == 0, ConfigError,
                "[attention] n_heads={} must be a multiple of n_kv_heads={}, both at least 1",
                o.n_heads, o.n_kv_heads);
@@ -172,11 +135,15 @@ void check_attention(const AttentionOptions& o, const AttentionRows& rows, Rows<
   check_width("k", k, "n_kv_heads", o.n_kv_heads, "d_k", o.d_k);
   check_width("v", v, "n_kv_heads", o.n_kv_heads, "d_v", o.d_v);
   check_width("y", y, "n_heads", o.n_heads, "d_v", o.d_v);
-  ATTUNE_CHECK(k.n == v.n && q.n == y.n && lse.size() == q.n * o.n_heads, ShapeError,
-               "[attention] q has {} rows, y {}, lse shape {}; k has {} rows, v {}: q, y and lse "
-               "[n_q, n_heads] must agree, "
-               "and k and v",
-               q.n, y.n, lse.shape().text(), k.n, v.n);
+  ATTUNE_CHECK(k.n == v.n && q.n == y.n, ShapeError,
+               "[attention] q has {} rows, y {}; k has {} rows, v {}: q and y must agree, and k "
+               "and v",
+               q.n, y.n, k.n, v.n);
+  const bool has_lse = o.normaliser == Normaliser::softmax;
+  ATTUNE_CHECK(lse.size() == (has_lse ? q.n * o.n_heads : 0), ShapeError,
+               "[attention] lse has shape {}: with {} it must be {}", lse.shape().text(),
+               part_of(normaliser_words, o.normaliser).word,
+               has_lse ? Shape{q.n, o.n_heads}.text() : "absent");
   ATTUNE_CHECK(rows.q_offsets && rows.k_offsets && rows.q_offsets.size() >= 1, ShapeError,
                "[attention] q_offsets and k_offsets must be given; a single sequence has the "
                "offsets 0 and its length");
@@ -193,59 +160,91 @@ void check_attention(const AttentionOptions& o, const AttentionRows& rows, Rows<
         "[attention] dropout has counters for 4096 heads and 2^23 queries, not for {} and {}",
         o.n_heads, q.n);
   }
+  check_parameters(call);
+  if (o.pattern == Pattern::edges) check_edges(rows, q.n);
+  if (o.bias == Bias::alibi_2d) {
+    check_positions("q_positions", rows.q_positions, q.n);
+    check_positions("k_positions", rows.k_positions, k.n);
+  }
+}
+
+}  // namespace
+
+std::string_view refusal(const AttentionOptions& o) {
+  if (o.select == Select::two_stage_top_k && o.pattern == Pattern::edges) {
+    return "select=two_stage_top_k needs keys that lie in blocks with a mean, and pattern=edges "
+           "names each key by itself: use select=top_k, which scores these few keys at once.";
+  }
+  return {};
+}
+
+double attention_scores(const AttentionOptions& o, const AttentionRows& rows) {
+  const PatternPart& pattern = part_of(pattern_parts, o.pattern);
+  Index scores = 0;
+  for (Index e = 0; e + 1 < rows.q_offsets.size(); ++e) {
+    const Index q0 = rows.q_offsets[e], k0 = rows.k_offsets[e];
+    const Sight sight{&o,
+                      rows.q_offsets[e + 1] - q0,
+                      rows.k_offsets[e + 1] - k0,
+                      rows.indptr ? rows.indptr.data() + q0 : nullptr,
+                      rows.indices.data(),
+                      k0};
+    for (Index i = 0; i < sight.n_q; ++i) {
+      const KeySet keys = pattern.keys(sight, i);
+      if (o.select != Select::two_stage_top_k) {
+        scores += keys.count;
+      } else {
+        const Stage stage(o, sight.n_k, keys);
+        scores += stage.most_candidates() + (stage.needed() ? stage.n_blocks : 0);
+      }
+    }
+  }
+  return static_cast<double>(o.n_heads * scores);
 }
 
 template <class Real>
 void attention(const AttentionOptions& o, const AttentionRows& rows, Rows<const Real> q,
-               Rows<const Real> k, Rows<const Real> v, Rows<Real> y, View<Real> lse) {
-  check_attention<Real>(o, rows, q, k, v, y, lse);
-  const Index n_examples = rows.q_offsets.size() - 1;
-  // Query blocks of the sequences before each one: a task is (sequence, head, block), in that
-  // order.
-  Scratch scratch;
-  Index* const blocks_before = scratch.allocate<Index>(n_examples + 1);
-  blocks_before[0] = 0;
-  double scores = 0;
-  for (Index e = 0; e < n_examples; ++e) {
-    const Index n_q = rows.q_offsets[e + 1] - rows.q_offsets[e],
-                n_k = rows.k_offsets[e + 1] - rows.k_offsets[e];
-    blocks_before[e + 1] = blocks_before[e] + (n_q + kBlock - 1) / kBlock;
-    scores += static_cast<double>(n_q) * static_cast<double>(n_k);
-  }
-  const double cost =
-      static_cast<double>(o.n_heads) * scores * (0.5 + 0.02 * static_cast<double>(o.d_k + o.d_v));
-  parallel_for("attention", blocks_before[n_examples] * o.n_heads, cost, [&](Index task) {
-    const Index* const after =
-        std::upper_bound(blocks_before, blocks_before + n_examples + 1, task,
-                         [&](Index t, Index before) { return t < before * o.n_heads; });
-    const Index e = after - blocks_before - 1, n_blocks = blocks_before[e + 1] - blocks_before[e];
-    const Index within = task - blocks_before[e] * o.n_heads, h = within / n_blocks,
-                g = h * o.n_kv_heads / o.n_heads;
-    const Index first = within % n_blocks * kBlock, row = rows.q_offsets[e] + first,
-                key = rows.k_offsets[e];
-    const Index n = std::min(kBlock, rows.q_offsets[e + 1] - row),
-                n_keys = rows.k_offsets[e + 1] - key;
-    attend<Real>(o, {.q = part(q.slice(h * o.d_k, o.d_k), row, n),
-                     .k = part(k.slice(g * o.d_k, o.d_k), key, n_keys),
-                     .v = part(v.slice(g * o.d_v, o.d_v), key, n_keys),
-                     .y = part(y.slice(h * o.d_v, o.d_v), row, n),
-                     .lse = lse.data() + row * o.n_heads + h,
-                     .lse_stride = o.n_heads,
-                     .first_query = first,
-                     .head = static_cast<std::uint32_t>(h),
-                     .example = rows.example ? static_cast<std::uint32_t>(rows.example[e]) : 0});
-  });
+               Rows<const Real> k, Rows<const Real> v, Rows<Real> y, View<Real> lse,
+               const AttentionParameters<const Real>& parameters) {
+  const AttentionCall<Real> call{o, rows, q, k, v, parameters};
+  check_attention<Real>(call, y, lse);
+  is_tiled(o) ? attention_tiled(call, y, lse) : attention_by_rows(call, y, lse);
 }
 
-template void check_attention(const AttentionOptions&, const AttentionRows&, Rows<const float>,
-                              Rows<const float>, Rows<const float>, Rows<const float>,
-                              View<const float>);
-template void check_attention(const AttentionOptions&, const AttentionRows&, Rows<const double>,
-                              Rows<const double>, Rows<const double>, Rows<const double>,
-                              View<const double>);
+template <class Real>
+void attention_backward(const AttentionOptions& o, const AttentionRows& rows, Rows<const Real> dy,
+                        Rows<const Real> q, Rows<const Real> k, Rows<const Real> v,
+                        Rows<const Real> y, View<const Real> lse, Rows<Real> dq, Rows<Real> dk,
+                        Rows<Real> dv, const AttentionParameters<const Real>& parameters,
+                        const AttentionParameters<Real>& gradients) {
+  const AttentionCall<Real> call{o, rows, q, k, v, parameters};
+  check_attention<Real>(call, y, lse);
+  check_gradient<Real>("dy", dy, y);
+  check_gradient<Real>("dq", dq, q);
+  check_gradient<Real>("dk", dk, k);
+  check_gradient<Real>("dv", dv, v);
+  check_gradient<Real>("w", gradients.w, parameters.w);
+  check_gradient<Real>("bias", gradients.bias, parameters.bias);
+  check_gradient<Real>("table", gradients.table, parameters.table);
+  const AttentionGradients<Real> g{dy, y, lse, dq, dk, dv, gradients};
+  is_tiled(o) ? attention_tiled_backward(call, g) : attention_by_rows_backward(call, g);
+}
+
 template void attention(const AttentionOptions&, const AttentionRows&, Rows<const float>,
-                        Rows<const float>, Rows<const float>, Rows<float>, View<float>);
+                        Rows<const float>, Rows<const float>, Rows<float>, View<float>,
+                        const AttentionParameters<const float>&);
 template void attention(const AttentionOptions&, const AttentionRows&, Rows<const double>,
-                        Rows<const double>, Rows<const double>, Rows<double>, View<double>);
+                        Rows<const double>, Rows<const double>, Rows<double>, View<double>,
+                        const AttentionParameters<const double>&);
+template void attention_backward(const AttentionOptions&, const AttentionRows&, Rows<const float>,
+                                 Rows<const float>, Rows<const float>, Rows<const float>,
+                                 Rows<const float>, View<const float>, Rows<float>, Rows<float>,
+                                 Rows<float>, const AttentionParameters<const float>&,
+                                 const AttentionParameters<float>&);
+template void attention_backward(const AttentionOptions&, const AttentionRows&, Rows<const double>,
+                                 Rows<const double>, Rows<const double>, Rows<const double>,
+                                 Rows<const double>, View<const double>, Rows<double>, Rows<double>,
+                                 Rows<double>, const AttentionParameters<const double>&,
+                                 const AttentionParameters<double>&);
 
 }  // namespace attune::kernels

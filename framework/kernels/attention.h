@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string_view>
 #include <type_traits>
 
 #include "tensor/view.h"
@@ -29,8 +30,15 @@ struct Rows {
   T* row(Index i) const { return data + i * stride; }
 };
 
-// Which keys a query sees. causal: key j ≤ query i, both counted from the start of their sequence.
-enum class Pattern { full, causal };
+// The parts that one attention is put together from: score (+ bias) → pattern → select → normaliser
+// → value. What each computes stands in its own file of kernels/attention/, and all of them in the
+// lists of kernels/attention/parts.h. i and j count queries and keys from the start of their
+// sequence.
+enum class Score { scaled_dot, dot, additive };
+enum class Bias { none, alibi, alibi_2d, relative, given };
+enum class Pattern { full, causal, window, dilated, block, edges };
+enum class Select { all, top_k, two_stage_top_k };
+enum class Normaliser { softmax, sparsemax, entmax15 };
 
 struct AttentionOptions {
   Index n_heads = 1;
@@ -41,6 +49,15 @@ struct AttentionOptions {
   double dropout = 0;            // probability p of dropping an attention weight
   std::uint64_t stream_key = 0;  // Stream(seed, "dropout", name).key
   std::uint32_t step = 0;
+  Score score = Score::scaled_dot;
+  Bias bias = Bias::none;
+  Select select = Select::all;
+  Normaliser normaliser = Normaliser::softmax;
+  Index window = 0;        // patterns window and dilated: steps to either side
+  Index dilation = 1;      // pattern dilated: keys from one step to the next
+  Index block = 1;         // pattern block: its size
+  Index k = 1;             // select top_k: keys kept
+  double temperature = 1;  // divides scores, bias included
 };
 
 // Where the sequences of a pack lie: sequence e attends from query rows q_offsets[e] … to key rows
@@ -49,31 +66,64 @@ struct AttentionRows {
   View<const std::int32_t> q_offsets,
       k_offsets;  // [B + 1], from 0 to n_q and n_k, ascending; empty sequences are legal
   View<const std::int32_t> example;  // [B] logical ids that key dropout; needed only when it is on
+  // Pattern edges: query row i of the pack sees the key rows indices[indptr[i] … indptr[i + 1]),
+  // rows of its own sequence, rising.
+  View<const std::int32_t> indptr = {}, indices = {};  // [n_q + 1], [n_edges]
+  // Bias alibi_2d: the row and the column of each token in its grid.
+  View<const std::int32_t> q_positions = {}, k_positions = {};  // [n_q, 2], [n_k, 2]
 };
 
-// Multi-head softmax attention on packed sequences, tiled: nothing of size n² is stored (Dao et al.
-// 2022; Rabe and Staats 2021). By sequence and head, with p̂ = round(65536 p) / 65536 and masks M in
-// {0, 1} from DropoutDraws at (head, row = key j, column = query i):
-//   s_ij = scale · q_i · k_j,   P_ij = exp(s_ij − lse_i),   y_i = Σ_j M_ij P_ij v_j / (1 − p̂)
+// What some scores and biases learn, or their gradients; absent where it isn't used.
+template <class T>
+struct AttentionParameters {
+  View<T> w;      // score additive: [n_heads, d_k]
+  View<T> bias;   // bias given: [n_heads, n_q, n_k] in rows of the pack; pairs of rows of different
+                  // sequences are never read, and have no gradient
+  View<T> table;  // bias relative: [n_heads, 2 m + 1], distances −m … m
+};
+
+// Why these options make no attention, as a sentence; empty if they do. What parts mean for each
+// other only: ranges are attention()'s to check.
+std::string_view refusal(const AttentionOptions& options);
+
+// Multi-head attention on packed sequences, forward. By sequence and head, with p̂ = round(65536 p)
+// / 65536 and masks M in {0, 1} from DropoutDraws at (head, row = key j, column = query i):
+//   s_ij = scale · score(q_i, k_j) + bias_ij        for the keys j of query i's pattern
+//   P_i  = normaliser(s_i / temperature)            over those of them that `select` keeps
+//   y_i  = Σ_j M_ij P_ij v_j / (1 − p̂)
 //   q [n_q, n_heads · d_k], k [n_k, n_kv_heads · d_k], v [n_k, n_kv_heads · d_v]
-//   y [n_q, n_heads · d_v], lse [n_q, n_heads] = log Σ_j exp(s_ij), natural, before dropout
-// A query that sees no key has y = 0, lse = −inf and no gradient. A NaN reaches the rows that see
-// it and no other. The bits of a sequence's rows depend on that sequence, its id and the options:
-// not on its place in the pack, not on its neighbours, not on threads. Operands that don't fit are
-// a ShapeError, options out of range a ConfigError.
+//   y [n_q, n_heads · d_v]; lse [n_q, n_heads] = log Σ_j exp(s_ij / temperature), natural, over the
+//   keys kept, before dropout, for the softmax; other normalisers have none, and take an absent one
+// Nothing of size n² is stored: the softmax over all keys of a full or causal pattern goes by tiles
+// (Dao et al. 2022; Rabe and Staats 2021), everything else by strips of a few query rows.
+// A query that sees no key has y = 0, lse = −inf and no gradient, and so has one whose scores are
+// all −inf. A NaN reaches the rows that see it and no other. The bits of a sequence's rows depend
+// on that sequence, its id and the options: not on its place in the pack, not on its neighbours,
+// not on threads. Operands that don't fit are a ShapeError; options out of range, and those that
+// refusal() names, a ConfigError.
 template <class Real>
 void attention(const AttentionOptions& options, const AttentionRows& rows, Rows<const Real> q,
-               Rows<const Real> k, Rows<const Real> v, Rows<Real> y, View<Real> lse);
+               Rows<const Real> k, Rows<const Real> v, Rows<Real> y, View<Real> lse,
+               const AttentionParameters<const Real>& parameters = {});
 
-// Adds to dq, dk, dv (strides of their own), rebuilding P from lse and M from its counters. With r
-// = 1 / (1 − p̂):
-//   δ_i = dy_i · y_i,  dP_ij = r M_ij dy_i · v_j,  dS = P ∘ (dP − δ),
-//   dq_i += scale Σ_j dS_ij k_j,  dk_j += scale Σ_i dS_ij q_i,  dv_j += r Σ_i M_ij P_ij dy_i,
-// where heads that share keys add in the order of heads, and query blocks in the order of queries.
+// Adds to dq, dk, dv (strides of their own) and to those gradients of parameters that are there.
+// Scores and P are rebuilt, M from its counters. With r = 1 / (1 − p̂) and J the normaliser's
+// Jacobian at P_i, over the keys that query i kept:
+//   dP_ij = r M_ij dy_i · v_j,  ds_i = J dP_i / temperature,
+//   dv_j += r Σ_i M_ij P_ij dy_i,  and through score and bias: for a product
+//   dq_i += scale Σ_j ds_ij k_j,  dk_j += scale Σ_i ds_ij q_i,
+// where heads that share keys add in the order of heads, and queries in their order. Parameters
+// get the sum of each sequence, in the order of sequences.
 template <class Real>
 void attention_backward(const AttentionOptions& options, const AttentionRows& rows,
                         Rows<const Real> dy, Rows<const Real> q, Rows<const Real> k,
                         Rows<const Real> v, Rows<const Real> y, View<const Real> lse, Rows<Real> dq,
-                        Rows<Real> dk, Rows<Real> dv);
+                        Rows<Real> dk, Rows<Real> dv,
+                        const AttentionParameters<const Real>& parameters = {},
+                        const AttentionParameters<Real>& gradients = {});
+
+// Scores (of a query and a key, or of a query and a block's mean key) that a forward pass forms at
+// most; exactly so many unless select is two_stage_top_k.
+double attention_scores(const AttentionOptions& options, const AttentionRows& rows);
 
 }  // namespace attune::kernels

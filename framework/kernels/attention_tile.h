@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "kernels/attention.h"
+#include "kernels/attention/head.h"
 #include "kernels/dropout.h"
 #include "kernels/micro_kernel.h"
 #include "kernels/philox_simd.h"
@@ -20,13 +20,6 @@ inline constexpr Index kBlock = 64;
 inline constexpr Index kStrip = 16;
 
 static_assert(kBlock == DropoutDraws::kColumns);
-
-// Throws what attention() promises when operands don't fit; what is checked once is not checked by
-// the kernels.
-template <class Real>
-void check_attention(const AttentionOptions& options, const AttentionRows& rows, Rows<const Real> q,
-                     Rows<const Real> k, Rows<const Real> v, Rows<const Real> y,
-                     View<const Real> lse);
 
 // The part of the score matrix that is being worked on. Local query i sees local key j iff j ≤ i +
 // diagonal; where all is visible diagonal = n_keys. In a causal tile it is a multiple of kBlock,
@@ -84,12 +77,6 @@ bool all_finite(Rows<const Real> rows) {
     }
   }
   return sum(zero) == Real(0);
-}
-
-// rows from `first`, `n` of them.
-template <class T>
-Rows<T> part(Rows<T> rows, Index first, Index n) {
-  return {rows.row(first), n, rows.width, rows.stride};
 }
 
 // scores[j][i] = keys_j · queries_i for the visible part of the tile, in whole vectors and strips.

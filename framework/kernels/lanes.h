@@ -46,6 +46,16 @@ inline void for_lanes(Index n, F&& f) {
   if (i < n) f(i, SomeLanes<Real>{n - i});
 }
 
+// f(i) for those i < n, rising, whose lane holds in test(i of lane 0, lanes): for tests that hold
+// rarely.
+template <class Real, class Test, class F>
+inline void for_each_where(Index n, Test&& test, F&& f) {
+  for_lanes<Real>(n, [&](Index i, auto lanes) {
+    unsigned found = lane_bits(test(i, lanes) & first_lanes<Real>(n - i));
+    for (; found != 0; found &= found - 1) f(i + __builtin_ctz(found));
+  });
+}
+
 // Rows a block of the row kernels takes; also the chunk of their sums over rows.
 inline constexpr Index kRowsPerBlock = 64;
 inline Index row_blocks(Index n) { return (n + kRowsPerBlock - 1) / kRowsPerBlock; }

@@ -122,6 +122,10 @@ inline Mask<Real> first_lanes(Index n) {
   return {lane_numbers<Real>() < static_cast<typename Vec<Real>::Int>(n)};
 }
 
+// Bit l is lane l.
+inline unsigned lane_bits(Mask<float> mask);
+inline unsigned lane_bits(Mask<double> mask);
+
 // Any address; whole vectors.
 template <class Real>
 inline Vec<Real> load(const Real* p) {
@@ -160,6 +164,12 @@ inline void store_n(float* p, Index n, Vec<float> x) {
 inline void store_n(double* p, Index n, Vec<double> x) {
   _mm512_mask_storeu_pd(p, static_cast<__mmask8>((1U << n) - 1), x.v);
 }
+inline unsigned lane_bits(Mask<float> mask) {
+  return _mm512_movepi32_mask(reinterpret_cast<__m512i>(mask.bits));
+}
+inline unsigned lane_bits(Mask<double> mask) {
+  return _mm512_movepi64_mask(reinterpret_cast<__m512i>(mask.bits));
+}
 inline Vec<float> fma(Vec<float> a, Vec<float> b, Vec<float> c) {
   return Vec<float>(_mm512_fmadd_ps(a.v, b.v, c.v));
 }
@@ -180,6 +190,12 @@ inline void store_n(float* p, Index n, Vec<float> x) {
 }
 inline void store_n(double* p, Index n, Vec<double> x) {
   _mm256_maskstore_pd(p, reinterpret_cast<__m256i>(first_lanes<double>(n).bits), x.v);
+}
+inline unsigned lane_bits(Mask<float> mask) {
+  return static_cast<unsigned>(_mm256_movemask_ps(reinterpret_cast<__m256>(mask.bits)));
+}
+inline unsigned lane_bits(Mask<double> mask) {
+  return static_cast<unsigned>(_mm256_movemask_pd(reinterpret_cast<__m256d>(mask.bits)));
 }
 inline Vec<float> fma(Vec<float> a, Vec<float> b, Vec<float> c) {
   return Vec<float>(_mm256_fmadd_ps(a.v, b.v, c.v));

@@ -8,8 +8,9 @@
 // One row of softmax and of its backward, shared by softmax_rows and attention pooling.
 namespace attune::kernels {
 
+// Gives log Σ_j exp(x_j · inverse_temperature). y may be x.
 template <class Real>
-inline void softmax_row(const Real* x, Index length, Real inverse_temperature, Real* y) {
+inline Real softmax_row(const Real* x, Index length, Real inverse_temperature, Real* y) {
   constexpr Real infinity = std::numeric_limits<Real>::infinity();
   Vec<Real> top = -infinity;
   for_lanes<Real>(length, [&](Index j, auto lanes) {
@@ -28,6 +29,8 @@ inline void softmax_row(const Real* x, Index length, Real inverse_temperature, R
   const Vec<Real> inverse = denominator == 0 ? Real(0) : Real(1) / denominator;
   for_lanes<Real>(length,
                   [&](Index j, auto lanes) { lanes.store(y + j, lanes.load(y + j) * inverse); });
+  return (highest == -infinity ? highest : highest * inverse_temperature) +
+         log(Vec<Real>(denominator))[0];
 }
 
 // dx += inverse_temperature · y ∘ (dy − Σ dy ∘ y).

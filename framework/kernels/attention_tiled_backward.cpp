@@ -1,8 +1,7 @@
-#include "kernels/attention.h"
-
 #include <limits>
 #include <optional>
 
+#include "kernels/attention/drivers.h"
 #include "kernels/attention_tile.h"
 #include "kernels/math.h"
 #include "kernels/parallel.h"
@@ -73,6 +72,7 @@ void differentiate_head(const AttentionOptions& options, const Head<Real>& head)
   using V = Vec<Real>;
   constexpr double kLog2e = 1.4426950408889634074;
   constexpr Real kInfinity = std::numeric_limits<Real>::infinity();
+  const double scale = options.scale / options.temperature;
   const double keep_scale =
       DropoutOptions{options.dropout, options.stream_key, options.step}.keep_scale();
 
@@ -89,8 +89,8 @@ void differentiate_head(const AttentionOptions& options, const Head<Real>& head)
     const Index n_keys =
         options.pattern == Pattern::full ? head.k.n : std::min(head.k.n, first + n);
     const Rows<const Real> q = part(head.q, first, n), dy = part(head.dy, first, n);
-    transpose_block(q, static_cast<Real>(options.scale * kLog2e), queries);
-    transpose_block(dy, static_cast<Real>(options.scale * keep_scale), gradients);
+    transpose_block(q, static_cast<Real>(scale * kLog2e), queries);
+    transpose_block(dy, static_cast<Real>(scale * keep_scale), gradients);
     transpose_block(part(head.y, first, n), static_cast<Real>(1 / keep_scale), outputs);
     for (Index i = 0; i < kBlock; ++i) {
       const Real lse = i < n ? head.lse[(first + i) * head.lse_stride] : Real(0);
@@ -122,27 +122,13 @@ void differentiate_head(const AttentionOptions& options, const Head<Real>& head)
   }
 }
 
-template <class Real>
-void check_gradient(const char* name, Rows<const Real> gradient, Rows<const Real> of) {
-  ATTUNE_CHECK(
-      gradient.n == of.n && gradient.width == of.width && gradient.stride >= of.width, ShapeError,
-      "[attention_backward] {} is [{}, {}] (row stride {}), what it belongs to is [{}, {}]", name,
-      gradient.n, gradient.width, gradient.stride, of.n, of.width);
-}
-
 }  // namespace
 
 template <class Real>
-void attention_backward(const AttentionOptions& o, const AttentionRows& rows, Rows<const Real> dy,
-                        Rows<const Real> q, Rows<const Real> k, Rows<const Real> v,
-                        Rows<const Real> y, View<const Real> lse, Rows<Real> dq, Rows<Real> dk,
-                        Rows<Real> dv) {
-  check_attention<Real>(o, rows, q, k, v, y, lse);
-  check_gradient<Real>("dy", dy, y);
-  check_gradient<Real>("dq", dq, q);
-  check_gradient<Real>("dk", dk, k);
-  check_gradient<Real>("dv", dv, v);
-  const Index n_examples = rows.q_offsets.size() - 1, group = o.n_heads / o.n_kv_heads;
+void attention_tiled_backward(const AttentionCall<Real>& call, const AttentionGradients<Real>& g) {
+  const AttentionOptions& o = call.options;
+  const AttentionRows& rows = call.rows;
+  const Index n_examples = call.n_examples(), group = o.n_heads / o.n_kv_heads;
   double scores = 0;
   for (Index e = 0; e < n_examples; ++e) {
     scores += static_cast<double>(rows.q_offsets[e + 1] - rows.q_offsets[e]) *
@@ -152,20 +138,20 @@ void attention_backward(const AttentionOptions& o, const AttentionRows& rows, Ro
       static_cast<double>(o.n_heads) * scores * (0.5 + 0.05 * static_cast<double>(o.d_k + o.d_v));
   // A task is a sequence with one head of keys: it alone writes these rows of dk and dv.
   parallel_for("attention_backward", n_examples * o.n_kv_heads, cost, [&](Index task) {
-    const Index e = task / o.n_kv_heads, g = task % o.n_kv_heads;
+    const Index e = task / o.n_kv_heads, kv = task % o.n_kv_heads;
     const Index row = rows.q_offsets[e], n = rows.q_offsets[e + 1] - row;
     const Index key = rows.k_offsets[e], n_keys = rows.k_offsets[e + 1] - key;
-    for (Index h = g * group; h < (g + 1) * group; ++h) {
+    for (Index h = kv * group; h < (kv + 1) * group; ++h) {
       differentiate_head<Real>(
-          o, {.dy = part(dy.slice(h * o.d_v, o.d_v), row, n),
-              .q = part(q.slice(h * o.d_k, o.d_k), row, n),
-              .k = part(k.slice(g * o.d_k, o.d_k), key, n_keys),
-              .v = part(v.slice(g * o.d_v, o.d_v), key, n_keys),
-              .y = part(y.slice(h * o.d_v, o.d_v), row, n),
-              .dq = part(dq.slice(h * o.d_k, o.d_k), row, n),
-              .dk = part(dk.slice(g * o.d_k, o.d_k), key, n_keys),
-              .dv = part(dv.slice(g * o.d_v, o.d_v), key, n_keys),
-              .lse = lse.data() + row * o.n_heads + h,
+          o, {.dy = part(g.dy.slice(h * o.d_v, o.d_v), row, n),
+              .q = part(call.q.slice(h * o.d_k, o.d_k), row, n),
+              .k = part(call.k.slice(kv * o.d_k, o.d_k), key, n_keys),
+              .v = part(call.v.slice(kv * o.d_v, o.d_v), key, n_keys),
+              .y = part(g.y.slice(h * o.d_v, o.d_v), row, n),
+              .dq = part(g.dq.slice(h * o.d_k, o.d_k), row, n),
+              .dk = part(g.dk.slice(kv * o.d_k, o.d_k), key, n_keys),
+              .dv = part(g.dv.slice(kv * o.d_v, o.d_v), key, n_keys),
+              .lse = g.lse.data() + row * o.n_heads + h,
               .lse_stride = o.n_heads,
               .head = static_cast<std::uint32_t>(h),
               .example = rows.example ? static_cast<std::uint32_t>(rows.example[e]) : 0});
@@ -173,13 +159,9 @@ void attention_backward(const AttentionOptions& o, const AttentionRows& rows, Ro
   });
 }
 
-template void attention_backward(const AttentionOptions&, const AttentionRows&, Rows<const float>,
-                                 Rows<const float>, Rows<const float>, Rows<const float>,
-                                 Rows<const float>, View<const float>, Rows<float>, Rows<float>,
-                                 Rows<float>);
-template void attention_backward(const AttentionOptions&, const AttentionRows&, Rows<const double>,
-                                 Rows<const double>, Rows<const double>, Rows<const double>,
-                                 Rows<const double>, View<const double>, Rows<double>, Rows<double>,
-                                 Rows<double>);
+template void attention_tiled_backward(const AttentionCall<float>&,
+                                       const AttentionGradients<float>&);
+template void attention_tiled_backward(const AttentionCall<double>&,
+                                       const AttentionGradients<double>&);
 
 }  // namespace attune::kernels

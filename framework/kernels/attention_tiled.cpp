@@ -1,0 +1,186 @@
+#include <algorithm>
+#include <limits>
+#include <tuple>
+
+#include "kernels/attention/drivers.h"
+#include "kernels/attention_tile.h"
+#include "kernels/math.h"
+#include "kernels/parallel.h"
+#include "kernels/philox_simd.h"
+
+namespace attune::kernels {
+namespace {
+
+constexpr Index kKeyTile = 128;  // scores of a tile stay in L1
+
+template <class Real>
+inline constexpr Real kInfinity = std::numeric_limits<Real>::infinity();
+
+// One head of one sequence, one block of queries.
+template <class Real>
+struct Block {
+  Rows<const Real> q, k, v;  // [≤ kBlock, d_k], [n_k, d_k], [n_k, d_v]
+  Rows<Real> y;
+  Real* lse;  // one every lse_stride
+  Index lse_stride;
+  Index first_query;
+  std::uint32_t head, example;
+};
+
+// Running statistics of the block's queries: maximum of the base-2 scores, sum of their powers.
+template <class Real>
+struct Softmax {
+  alignas(64) Real max[kBlock], sum[kBlock], factor[kBlock];
+};
+
+// scores → powers of two, relative to the running maximum; what a query does not see becomes 0.
+// `factor` is what the sums so far had to be multiplied by.
+template <class Real>
+void exponentiate(const Tile& tile, Real* scores, Softmax<Real>& state) {
+  using V = Vec<Real>;
+  for (Index i = 0; i < tile.n_queries; i += kLanes<Real>) {
+    Real* const column = scores + i;
+    const Index reach = tile.reach(i);
+    for (Index j = tile.seen(i); j < reach; ++j) {
+      const Mask<Real> hidden{lane_numbers<Real>() <
+                              static_cast<typename V::Int>(j - tile.diagonal - i)};
+      store(column + j * kBlock, select(hidden, V(-kInfinity<Real>), load(column + j * kBlock)));
+    }
+    const V old_max = load(state.max + i);
+    V new_max[4] = {old_max, old_max, old_max, old_max};  // four chains hide the latency
+    for (Index j = 0; j < reach; ++j)
+      new_max[j % 4] = max(load(column + j * kBlock), new_max[j % 4]);
+    const V top = max(max(new_max[0], new_max[1]), max(new_max[2], new_max[3]));
+    const V base = select(top == V(-kInfinity<Real>), V(Real(0)), top);  // −inf − −inf would be NaN
+    const V factor = exp2(old_max - base);
+    V total = load(state.sum + i) * factor;
+    for (Index j = 0; j < reach; ++j) {
+      const V power = exp2(load(column + j * kBlock) - base);
+      total += power;
+      store(column + j * kBlock, power);
+    }
+    store(state.max + i, top);
+    store(state.sum + i, total);
+    store(state.factor + i, factor);
+  }
+}
+
+template <class Real>
+void drop(const Tile& tile, const AttentionOptions& options, const Block<Real>& block,
+          Index first_key, std::uint32_t threshold, Real* powers) {
+  const auto group = block.first_query / kBlock;
+  for (Index j = 0; j < tile.n_keys; ++j) {
+    const DropoutDraws draws(options.stream_key, block.head,
+                             static_cast<std::uint32_t>(first_key + j), block.example, options.step,
+                             group);
+    for (Index i = tile.first_seer(j); i < tile.n_queries; i += kLanes<Real>) {
+      Real* const p = powers + j * kBlock + i;
+      store(p, select(draws.kept<Real>(static_cast<int>(i / kLanes<Real>), threshold), load(p),
+                      Real(0)));
+    }
+  }
+}
+
+template <class Real>
+void scale_row(Real* row, Index width, Real factor) {
+  for (Index c = 0; c < width; c += kLanes<Real>) {
+    const Index n = std::min<Index>(kLanes<Real>, width - c);
+    store_n(row + c, n, load_n(row + c, n) * Vec<Real>(factor));
+  }
+}
+
+template <class Real>
+void attend(const AttentionOptions& options, const Block<Real>& block) {
+  using V = Vec<Real>;
+  constexpr double kLog2e = 1.4426950408889634074, kLn2 = 0.69314718055994530942;
+  const DropoutOptions dropout{options.dropout, options.stream_key, options.step};
+  const Index n = block.q.n;
+  const Index n_keys =
+      options.pattern == Pattern::full ? block.k.n : std::min(block.k.n, block.first_query + n);
+
+  Scratch scratch;
+  Real* const queries = scratch.allocate<Real>(options.d_k * kBlock);
+  Real* const scores = scratch.allocate<Real>(kKeyTile * kBlock);
+  transpose_block(block.q, static_cast<Real>(options.scale / options.temperature * kLog2e),
+                  queries);
+  Softmax<Real> state;
+  std::fill_n(state.max, kBlock, -kInfinity<Real>);
+  std::fill_n(state.sum, kBlock, Real(0));
+
+  for (Index j = 0; j < n_keys; j += kKeyTile) {
+    const Tile tile(options.pattern, block.first_query, n, j, std::min(kKeyTile, n_keys - j));
+    tile_scores(tile, part(block.k, j, tile.n_keys), queries, scores);
+    exponentiate(tile, scores, state);
+    if (options.dropout > 0) drop(tile, options, block, j, dropout.threshold(), scores);
+    for (Index i = 0; j > 0 && i < n; ++i) {
+      if (state.factor[i] != Real(1)) scale_row(block.y.row(i), options.d_v, state.factor[i]);
+    }
+    tile_by_queries(tile, scores, part(block.v, j, tile.n_keys), j > 0, block.y);
+  }
+
+  // A query without keys has the sum 0: its row is 0 and its lse −inf.
+  const auto keep_scale = static_cast<Real>(dropout.keep_scale());
+  for (Index i = 0; i < n; i += kLanes<Real>) {
+    const V total = load(state.sum + i);
+    store(state.factor + i, select(total == V(Real(0)), V(Real(0)), V(keep_scale) / total));
+    store(state.sum + i, fma(load(state.max + i), V(static_cast<Real>(kLn2)), log(total)));
+  }
+  for (Index i = 0; i < n; ++i) {
+    block.lse[i * block.lse_stride] = state.sum[i];
+    if (n_keys == 0) {
+      std::fill_n(block.y.row(i), options.d_v, Real(0));
+    } else {
+      scale_row(block.y.row(i), options.d_v, state.factor[i]);
+    }
+  }
+}
+
+}  // namespace
+
+template <class Real>
+void attention_tiled(const AttentionCall<Real>& call, Rows<Real> y, View<Real> lse) {
+  const AttentionOptions& o = call.options;
+  const AttentionRows& rows = call.rows;
+  const auto [q, k, v] = std::tuple(call.q, call.k, call.v);
+  const Index n_examples = call.n_examples();
+  // Query blocks of the sequences before each one: a task is (sequence, head, block), in that
+  // order.
+  Scratch scratch;
+  Index* const blocks_before = scratch.allocate<Index>(n_examples + 1);
+  blocks_before[0] = 0;
+  double scores = 0;
+  for (Index e = 0; e < n_examples; ++e) {
+    const Index n_q = rows.q_offsets[e + 1] - rows.q_offsets[e],
+                n_k = rows.k_offsets[e + 1] - rows.k_offsets[e];
+    blocks_before[e + 1] = blocks_before[e] + (n_q + kBlock - 1) / kBlock;
+    scores += static_cast<double>(n_q) * static_cast<double>(n_k);
+  }
+  const double cost =
+      static_cast<double>(o.n_heads) * scores * (0.5 + 0.02 * static_cast<double>(o.d_k + o.d_v));
+  parallel_for("attention", blocks_before[n_examples] * o.n_heads, cost, [&](Index task) {
+    const Index* const after =
+        std::upper_bound(blocks_before, blocks_before + n_examples + 1, task,
+                         [&](Index t, Index before) { return t < before * o.n_heads; });
+    const Index e = after - blocks_before - 1, n_blocks = blocks_before[e + 1] - blocks_before[e];
+    const Index within = task - blocks_before[e] * o.n_heads, h = within / n_blocks,
+                g = h * o.n_kv_heads / o.n_heads;
+    const Index first = within % n_blocks * kBlock, row = rows.q_offsets[e] + first,
+                key = rows.k_offsets[e];
+    const Index n = std::min(kBlock, rows.q_offsets[e + 1] - row),
+                n_keys = rows.k_offsets[e + 1] - key;
+    attend<Real>(o, {.q = part(q.slice(h * o.d_k, o.d_k), row, n),
+                     .k = part(k.slice(g * o.d_k, o.d_k), key, n_keys),
+                     .v = part(v.slice(g * o.d_v, o.d_v), key, n_keys),
+                     .y = part(y.slice(h * o.d_v, o.d_v), row, n),
+                     .lse = lse.data() + row * o.n_heads + h,
+                     .lse_stride = o.n_heads,
+                     .first_query = first,
+                     .head = static_cast<std::uint32_t>(h),
+                     .example = rows.example ? static_cast<std::uint32_t>(rows.example[e]) : 0});
+  });
+}
+
+template void attention_tiled(const AttentionCall<float>&, Rows<float>, View<float>);
+template void attention_tiled(const AttentionCall<double>&, Rows<double>, View<double>);
+
+}  // namespace attune::kernels
