@@ -1,5 +1,7 @@
 #pragma once
 
+#include <optional>
+
 #include "autograd/tape.h"
 #include "kernels/attention.h"
 #include "kernels/pointwise.h"
@@ -36,11 +38,21 @@ struct DropoutOptions {
   void fields(FieldList& f);
 };
 
+// score (+ bias) → pattern → select → normaliser → value, as kernels/attention.h has it.
 struct AttentionOptions {
   Index n_heads = 1;
   Index n_kv_heads = 0;  // 0: n_heads
-  double scale = 0.0;    // 0: auto, 1/sqrt(d_k)
+  kernels::Score score = kernels::Score::scaled_dot;
+  std::optional<double> scale;               // null: auto, 1/sqrt(d_k) for scaled_dot, else 1
+  kernels::Bias bias = kernels::Bias::none;  // given, where the input bias is
   AttentionPattern pattern = AttentionPattern::full;
+  Index window = 0;
+  Index dilation = 1;
+  Index block = 1;
+  kernels::Select select = kernels::Select::all;
+  Index k = 1;
+  kernels::Normaliser normaliser = kernels::Normaliser::softmax;
+  double temperature = 1.0;
   DropoutOptions dropout;
   void fields(FieldList& f);
 };
@@ -57,8 +69,9 @@ struct PositionOptions {
 };
 
 extern const Op linear_op, add_op, relu_op, silu_op, gelu_op, layer_norm_op, rms_norm_op,
-    softmax_op, embedding_op, attention_op, cross_entropy_op, dropout_op, dropout_residual_op,
-    mean_pool_op, first_row_op, attention_pool_op, insert_cls_op, position_2d_op, position_1d_op;
+    softmax_op, sparsemax_op, entmax15_op, embedding_op, attention_op, cross_entropy_op, dropout_op,
+    dropout_residual_op, mean_pool_op, first_row_op, attention_pool_op, insert_cls_op,
+    position_2d_op, position_1d_op;
 
 // Logical coordinates of packed rows, which key dropout masks: [n] each.
 struct RowCoordinates {
@@ -101,6 +114,18 @@ Var attention(Tape<Real>& t, Var q, Var k, Var v, View<const std::int32_t> q_off
               View<const std::int32_t> k_offsets, View<const std::int32_t> example,
               const AttentionOptions& options) {
   return t.apply(attention_op, {q, k, v}, {q_offsets, k_offsets, example}, options);
+}
+// What some scores and biases learn; absent where the options don't ask for it.
+struct AttentionVars {
+  Var bias, w, table;
+};
+template <class Real>
+Var attention(Tape<Real>& t, Var q, Var k, Var v, const AttentionVars& learned,
+              const kernels::AttentionRows& rows, const AttentionOptions& options) {
+  return t.apply(attention_op, {q, k, v, learned.bias, learned.w, learned.table},
+                 {rows.q_offsets, rows.k_offsets, rows.example, rows.indptr, rows.indices,
+                  rows.q_positions, rows.k_positions},
+                 options);
 }
 template <class Real>
 Var mean_pool(Tape<Real>& t, Var x, View<const std::int32_t> offsets) {

@@ -1,8 +1,10 @@
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 
 #include "autograd/op_checks.h"
 #include "autograd/ops.h"
+#include "kernels/attention/words.h"
 
 namespace attune {
 namespace {
@@ -28,7 +30,7 @@ void shapes(const OpCall<Real>& c, OpShapes& s) {
                "[attention] v {} must have as many rows as k {}, and columns for {} heads",
                v.text(), k.text(), h_kv);
   s.out[0] = {q[0], h * (v[1] / h_kv)};
-  s.out[1] = {q[0], h};
+  s.out[1] = {o.normaliser == kernels::Normaliser::softmax ? q[0] : 0, h};
   const Index n = check_offsets(c, attention_op, 0, q[0]);
   const Index n_keys = check_offsets(c, attention_op, 1, k[0]);
   ATTUNE_CHECK(n == n_keys, ShapeError, "[attention] q_offsets bound {} sequences, k_offsets {}", n,
@@ -45,23 +47,37 @@ kernels::AttentionOptions kernel_options(const OpCall<Real>& c) {
   k.n_kv_heads = kv_heads(o);
   k.d_k = c.in[0].dim(1) / k.n_heads;
   k.d_v = c.in[2].dim(1) / k.n_kv_heads;
-  k.scale = o.scale != 0 ? o.scale : 1.0 / std::sqrt(static_cast<double>(k.d_k));
+  k.scale = o.scale.value_or(kernels::default_scale(o.score, k.d_k));
   k.pattern = o.pattern;
   k.dropout = o.dropout.p;
   k.stream_key = o.dropout.key;
   k.step = static_cast<std::uint32_t>(o.dropout.step);
+  k.score = o.score;
+  k.bias = c.in[3] && o.bias == kernels::Bias::none ? kernels::Bias::given : o.bias;
+  k.select = o.select;
+  k.normaliser = o.normaliser;
+  k.window = o.window;
+  k.dilation = o.dilation;
+  k.block = o.block;
+  k.k = o.k;
+  k.temperature = o.temperature;
   return k;
 }
 
 template <class Real>
 kernels::AttentionRows kernel_rows(const OpCall<Real>& c) {
-  return {c.index[0], c.index[1], c.index[2]};
+  return {c.index[0], c.index[1], c.index[2], c.index[3], c.index[4], c.index[5], c.index[6]};
+}
+
+template <class Real>
+kernels::AttentionParameters<const Real> parameters(const OpCall<Real>& c) {
+  return {.w = c.in[4], .bias = c.in[3], .table = c.in[5]};
 }
 
 template <class Real>
 void forward(OpCall<Real>& c) {
   kernels::attention<Real>(kernel_options(c), kernel_rows(c), c.in[0], c.in[1], c.in[2], c.out[0],
-                           c.out[1]);
+                           c.out[1], parameters(c));
 }
 
 template <class Real>
@@ -73,9 +89,30 @@ void backward(OpCall<Real>& c) {
     grad[i] = c.grad_in[i] ? c.grad_in[i] : scratch.view<Real>(c.in[i].shape());
     if (!c.grad_in[i]) std::fill(grad[i].begin(), grad[i].end(), Real(0));
   }
-  kernels::attention_backward<Real>(kernel_options(c), kernel_rows(c), c.grad_out[0], c.in[0],
-                                    c.in[1], c.in[2], c.out[0], c.out[1], grad[0], grad[1],
-                                    grad[2]);
+  kernels::attention_backward<Real>(
+      kernel_options(c), kernel_rows(c), c.grad_out[0], c.in[0], c.in[1], c.in[2], c.out[0],
+      c.out[1], grad[0], grad[1], grad[2], parameters(c),
+      {.w = c.grad_in[4], .bias = c.grad_in[3], .table = c.grad_in[5]});
+}
+
+std::string read_scale(const Literal& text, std::optional<double>& scale) {
+  if (!text.is_list && text.items.size() == 1) {
+    const std::string& word = text.items[0];
+    double x = 0;
+    const auto [end, problem] = std::from_chars(word.data(), word.data() + word.size(), x);
+    const bool number = problem == std::errc() && end == word.data() + word.size();
+    if (number && std::isfinite(x)) scale = x;
+    if (word == "auto") scale.reset();
+    if (word == "auto" || (number && std::isfinite(x))) return {};
+  }
+  return "is neither auto nor a finite number";
+}
+
+template <class Part, std::size_t n>
+std::vector<std::pair<std::string, Part>> choices(const std::array<kernels::Word<Part>, n>& words) {
+  std::vector<std::pair<std::string, Part>> pairs;
+  for (const auto& word : words) pairs.emplace_back(word.word, word.part);
+  return pairs;
 }
 
 }  // namespace
@@ -83,21 +120,55 @@ void backward(OpCall<Real>& c) {
 void AttentionOptions::fields(FieldList& f) {
   f.integer("n_heads", n_heads, {1, 4096}, Role::result, "query heads");
   f.integer("n_kv_heads", n_kv_heads, {0, 4096}, Role::result, "key heads; 0: as many as queries");
-  f.real("scale", scale, {0, 1e6}, Role::result, "of the scores; 0: 1/sqrt(d_k)");
-  f.choice("pattern", pattern,
-           {{"full", AttentionPattern::full}, {"causal", AttentionPattern::causal}}, Role::result,
-           "which keys a query sees");
+  f.choice("score", score, choices(kernels::score_words), Role::result,
+           "of a query and a key: their product, or w · tanh(q + k)");
+  f.custom(
+      "scale", "auto or a number", [this](const Literal& text) { return read_scale(text, scale); },
+      [this]() -> FieldValue { return scale ? FieldValue(*scale) : std::string("auto"); },
+      Role::result, "of the scores; auto: 1/sqrt(d_k) for scaled_dot, else 1");
+  f.choice("bias", bias, choices(kernels::bias_words), Role::result,
+           "added to scores; the input bias, where it stands, needs no word");
+  f.choice("pattern", pattern, choices(kernels::pattern_words), Role::result,
+           "which keys a query may see");
+  f.integer("window", window, {0, 1e9}, Role::result,
+            "patterns window and dilated: steps to either side");
+  f.integer("dilation", dilation, {1, 1e9}, Role::result, "pattern dilated: from key to key");
+  f.integer("block", block, {1, 1e9}, Role::result, "pattern block: its size");
+  f.choice("select", select, choices(kernels::select_words), Role::result,
+           "which of these keys it keeps");
+  f.integer("k", k, {1, 1e9}, Role::result, "select top_k and two_stage_top_k: keys kept");
+  f.choice("normaliser", normaliser, choices(kernels::normaliser_words), Role::result,
+           "what turns scores into weights");
+  f.real("temperature", temperature, {1e-6, 1e6}, Role::result, "divides the scores");
   f.group("dropout", dropout, "of attention weights");
+  f.rule([this]() -> std::optional<Complaint> {
+    kernels::AttentionOptions o;
+    o.pattern = pattern;
+    o.select = select;
+    const std::string_view why_not = kernels::refusal(o);
+    if (why_not.empty()) return std::nullopt;
+    return Complaint{"select", std::string(why_not), "", {"pattern"}};
+  });
 }
 
 const Op attention_op{
     .name = "attention",
     .maths =
-        "y_i = Σ_j softmax_j(scale · q_i·k_j) v_j by head and sequence; lse_i = log Σ_j exp(…)",
+        "y_i = Σ_j normaliser_j((scale · score(q_i, k_j) + bias_ij) / temperature) v_j over "
+        "the keys that pattern and select leave, by head and sequence; lse_i = log Σ_j exp(…)",
     .inputs = {{"q", "[n_q, n_heads·d_k]"},
                {"k", "[n_k, n_kv_heads·d_k]"},
-               {"v", "[n_k, n_kv_heads·d_v]"}},
-    .indices = {{"q_offsets", "[B+1]"}, {"k_offsets", "[B+1]"}, {"example", "[B]", true}},
+               {"v", "[n_k, n_kv_heads·d_v]"},
+               {"bias", "[n_heads, n_q, n_k]", true},
+               {"w", "[n_heads, d_k]", true},
+               {"table", "[n_heads, 2·max_distance+1]", true}},
+    .indices = {{"q_offsets", "[B+1]"},
+                {"k_offsets", "[B+1]"},
+                {"example", "[B]", true},
+                {"indptr", "[n_q+1]", true},
+                {"indices", "[n_edges]", true},
+                {"q_positions", "[n_q, 2]", true},
+                {"k_positions", "[n_k, 2]", true}},
     .outputs = {{"y", "[n_q, n_heads·d_v]"}, {"lse", "[n_q, n_heads]"}},
     .options = make_options<AttentionOptions>,
     .f32 = {shapes<float>, forward<float>, backward<float>},

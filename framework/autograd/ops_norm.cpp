@@ -65,25 +65,37 @@ void rms_backward(OpCall<Real>& c) {
 }
 
 template <class Real>
-void softmax_shapes(const OpCall<Real>& c, OpShapes& s) {
-  s.out[0] = rank_of(c, softmax_op, 0, 2);
-}
-
-template <class Real>
 Real temperature_of(const OpCall<Real>& c) {
   return static_cast<Real>(c.template as<SoftmaxOptions>().temperature);
 }
 
-template <class Real>
-void softmax_forward(OpCall<Real>& c) {
-  kernels::softmax_rows<Real>(c.in[0], c.index[0], temperature_of(c), c.out[0]);
-}
-
-template <class Real>
-void softmax_backward(OpCall<Real>& c) {
-  kernels::softmax_rows_backward<Real>(c.grad_out[0], c.out[0], c.index[0], temperature_of(c),
-                                       c.grad_in[0]);
-}
+// The three normalisers of attention as ops on rows.
+template <kernels::Normaliser kNormaliser>
+struct RowNormaliser {
+  template <class Real>
+  static void shapes(const OpCall<Real>& c, OpShapes& s) {
+    s.out[0] = rank_of(c, softmax_op, 0, 2);
+  }
+  template <class Real>
+  static void forward(OpCall<Real>& c) {
+    kernels::normalise_rows<Real>(kNormaliser, c.in[0], c.index[0], temperature_of(c), c.out[0]);
+  }
+  template <class Real>
+  static void backward(OpCall<Real>& c) {
+    kernels::normalise_rows_backward<Real>(kNormaliser, c.grad_out[0], c.out[0], c.index[0],
+                                           temperature_of(c), c.grad_in[0]);
+  }
+  static Op op(std::string_view name, std::string_view maths) {
+    return {.name = name,
+            .maths = maths,
+            .inputs = {{"x", "[n, c]"}},
+            .indices = {{"lengths", "[n]", true}},
+            .outputs = {{"y", "[n, c]"}},
+            .options = make_options<SoftmaxOptions>,
+            .f32 = {shapes<float>, forward<float>, backward<float>},
+            .f64 = {shapes<double>, forward<double>, backward<double>}};
+  }
+};
 
 }  // namespace
 
@@ -117,15 +129,11 @@ const Op rms_norm_op{
     .f64 = {rms_shapes<double>, rms_forward<double>, rms_backward<double>},
 };
 
-const Op softmax_op{
-    .name = "softmax",
-    .maths = "y = exp(x/temperature) / Σ exp(x/temperature) by row, within its length",
-    .inputs = {{"x", "[n, c]"}},
-    .indices = {{"lengths", "[n]", true}},
-    .outputs = {{"y", "[n, c]"}},
-    .options = make_options<SoftmaxOptions>,
-    .f32 = {softmax_shapes<float>, softmax_forward<float>, softmax_backward<float>},
-    .f64 = {softmax_shapes<double>, softmax_forward<double>, softmax_backward<double>},
-};
+const Op softmax_op = RowNormaliser<kernels::Normaliser::softmax>::op(
+    "softmax", "y = exp(x/temperature) / Σ exp(x/temperature) by row, within its length");
+const Op sparsemax_op = RowNormaliser<kernels::Normaliser::sparsemax>::op(
+    "sparsemax", "y = [x/temperature − τ]₊ with Σ y = 1 by row, within its length");
+const Op entmax15_op = RowNormaliser<kernels::Normaliser::entmax15>::op(
+    "entmax15", "y = [x/(2 temperature) − τ]₊² with Σ y = 1 by row, within its length");
 
 }  // namespace attune

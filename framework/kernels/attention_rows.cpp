@@ -146,7 +146,8 @@ void attention_by_rows(const AttentionCall<Real>& c, Rows<Real> y, View<Real> ls
         Scratch own;
         StripScores<Real> scores(head, first, std::min(first + kTaskQueries, c.queries(e)), own);
         const Rows<Real> out = part(y.slice(h * o.d_v, o.d_v), c.rows.q_offsets[e], c.queries(e));
-        Real* const log_sums = lse ? lse.data() + c.rows.q_offsets[e] * o.n_heads + h : nullptr;
+        Real* const log_sums =
+            lse.size() > 0 ? lse.data() + c.rows.q_offsets[e] * o.n_heads + h : nullptr;
         dense ? attend_densely(head, scores, own, out, log_sums)
               : attend_sparsely(head, scores, own, out, log_sums);
       });

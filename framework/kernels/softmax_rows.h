@@ -2,9 +2,21 @@
 
 #include <cstdint>
 
+#include "kernels/attention.h"
 #include "tensor/view.h"
 
 namespace attune::kernels {
+
+// A normaliser of attention on each row: y = softmax, sparsemax or entmax15 of x / temperature
+// (kernels/attention/normaliser_*.h), with the rules of softmax_rows below.
+template <class Real>
+void normalise_rows(Normaliser normaliser, View<const Real> x, View<const std::int32_t> lengths,
+                    Real temperature, View<Real> y);
+
+// dx += J dy / temperature, within the lengths, with the normaliser's Jacobian J at y.
+template <class Real>
+void normalise_rows_backward(Normaliser normaliser, View<const Real> dy, View<const Real> y,
+                             View<const std::int32_t> lengths, Real temperature, View<Real> dx);
 
 // Softmax of each row: y_j = exp((x_j − max x) / temperature) / Σ_k exp((x_k − max x) /
 // temperature).

@@ -81,6 +81,8 @@ class Scratch {
   T* allocate(Index count) {
     return arena_.allocate<T>(static_cast<std::size_t>(count));
   }
+  // The most that the kernels of this thread ever held, in bytes.
+  std::size_t high_water() const { return arena_.high_water(); }
 
  private:
   Arena& arena_;

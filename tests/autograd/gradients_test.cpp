@@ -79,7 +79,13 @@ void matrix_cases(Cases& cases) {
     cases["linear"].push_back({what + " without bias",
                                {input("x", s), input("weight", {4, d})},
                                [](auto& t, auto v) { return linear(t, v[0], v[1]); }});
-    if (d == 1) cases["softmax"].back().flat = {"x"};  // of one element it is 1
+    unary("sparsemax",
+          [](auto& t, Var x) { return t.apply(sparsemax_op, {x}, {}, SoftmaxOptions{2}); });
+    unary("entmax15",
+          [](auto& t, Var x) { return t.apply(entmax15_op, {x}, {}, SoftmaxOptions{0.7}); });
+    if (d == 1) {  // of one element they are 1
+      for (const char* op : {"softmax", "sparsemax", "entmax15"}) cases[op].back().flat = {"x"};
+    }
     if (d > 1) {  // one element has nothing to normalise: gradients of the size of eps
       cases["layer_norm"].push_back(
           {what, {input("x", s), input("gain", {d}), input("bias", {d})}, [](auto& t, auto v) {
@@ -202,11 +208,63 @@ void row_cases(Cases& cases) {
                                 }});
 }
 
+// One case for each part that learns or that reads arrays of its own; the kernels' tests walk
+// through all combinations.
+void attention_cases(Cases& cases) {
+  static const Ids offsets{0, 7, 7, 12}, ids{3, 4, 5};
+  const Index n = 12, heads = 2;
+  const auto add = [&](const std::string& what, CheckedInput learned, auto set_up) {
+    std::vector<CheckedInput> inputs{input("q", {n, 6}), input("k", {n, 6}), input("v", {n, 4})};
+    if (!learned.name.empty()) inputs.push_back(std::move(learned));
+    cases["attention"].push_back(
+        {what, std::move(inputs), [=](auto& t, auto v) {
+           AttentionOptions options;
+           options.n_heads = heads;
+           AttentionVars vars;
+           kernels::AttentionRows rows{view(offsets), view(offsets), view(ids)};
+           set_up(options, vars, rows, v.back());
+           return attention(t, v[0], v[1], v[2], vars, rows, options);
+         }});
+  };
+  add("additive", input("w", {heads, 3}), [](auto& o, auto& vars, auto&, Var last) {
+    o.score = kernels::Score::additive;
+    vars.w = last;
+  });
+  add("a given bias", input("bias", {heads, n, n}),
+      [](auto&, auto& vars, auto&, Var last) { vars.bias = last; });
+  add("relative, in a window", input("table", {heads, 5}),
+      [](auto& o, auto& vars, auto&, Var last) {
+        o.bias = kernels::Bias::relative;
+        o.pattern = AttentionPattern::window;
+        o.window = 3;
+        vars.table = last;
+      });
+  add("alibi_2d and entmax15", {}, [](auto& o, auto&, auto& rows, Var) {
+    static const Ids positions = [] {
+      Ids p;
+      for (int i = 0; i < 12; ++i) p.insert(p.end(), {i / 4, i % 4});
+      return p;
+    }();
+    o.bias = kernels::Bias::alibi_2d;
+    o.normaliser = kernels::Normaliser::entmax15;
+    o.temperature = 2;
+    rows.q_positions = rows.k_positions = {positions.data(), {12, 2}};
+  });
+  add("edges", {}, [](auto& o, auto&, auto& rows, Var) {
+    static const Ids indptr{0, 3, 5, 5, 6, 9, 10, 12, 14, 15, 15, 17, 20},
+        indices{0, 1, 6, 2, 5, 4, 0, 3, 5, 1, 2, 3, 8, 9, 10, 7, 11, 7, 8, 11};
+    o.pattern = AttentionPattern::edges;
+    rows.indptr = view(indptr);
+    rows.indices = view(indices);
+  });
+}
+
 const Cases& all_cases() {
   static const Cases cases = [] {
     Cases c;
     matrix_cases(c);
     row_cases(c);
+    attention_cases(c);
     return c;
   }();
   return cases;
