@@ -323,6 +323,15 @@ TEST(AttentionClosedForms, EqualQueriesDifferOnlyByWhatTheySee) {
   }
 }
 
+// The slopes that get_slopes() of Press et al. 2022 prints for 8 and for 12 heads.
+TEST(AttentionClosedForms, AlibiSlopesAreThoseOfThePaper) {
+  for (Index h = 0; h < 8; ++h) EXPECT_EQ(alibi_slope(h, 8), std::ldexp(1.0, -1 - int(h)));
+  for (Index h = 0; h < 8; ++h) EXPECT_EQ(alibi_slope(h, 12), alibi_slope(h, 8));
+  const double more[] = {0.70710678118654757, 0.35355339059327379, 0.17677669529663687,
+                         0.08838834764831843};
+  for (Index h = 8; h < 12; ++h) EXPECT_NEAR(alibi_slope(h, 12), more[h - 8], 1e-15);
+}
+
 TEST(AttentionScores, AreCountedExactly) {
   const auto count = [](Pattern pattern, Index n) {
     AttentionOptions o = options_of(pattern, Select::all, Normaliser::softmax);
