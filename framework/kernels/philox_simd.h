@@ -1,5 +1,7 @@
 #pragma once
 
+#include <algorithm>
+
 #include "kernels/simd.h"
 
 namespace attune::kernels {
@@ -96,22 +98,23 @@ class DropoutDraws {
   alignas(64) std::uint32_t words_[2][16];
 };
 
-// The draws of DropoutDraws the other way round: those of one column for rows[0 … n). An instance
-// holds eight columns, of which one is used.
+// The draws of DropoutDraws the other way round: draws[t] of one column in row number t < n, where
+// rows(t) gives the row numbers from t on as a vector. An instance holds eight columns, of which
+// one is used.
 template <class Rows>
 void dropout_column(std::uint64_t key, std::uint32_t head, std::uint32_t column,
                     std::uint32_t example, std::uint32_t step, const Rows& rows, Index n,
                     std::uint32_t* draws) {
+  typedef std::uint32_t Halves __attribute__((vector_size(kVectorBytes / 2)));
   const std::uint32_t instance = column / 64 * 8 + column % 16 / 2, b = column / 16 % 4;
   const std::uint32_t shift = 32 * (column % 2) + 16 * (b % 2);
   for (Index t = 0; t < n; t += kPhiloxLanes) {
-    const Index m = n - t < kPhiloxLanes ? n - t : kPhiloxLanes;
-    Words row{};
-    for (Index l = 0; l < m; ++l) row[l] = static_cast<std::uint32_t>(rows[t + l]);
-    const PhiloxWords w = philox_lanes(Words{} + (head << 20 | instance), row, Words{} + example,
-                                       Words{} + step, key);
-    const Words draw = (b < 2 ? w.w01 : w.w23) >> shift;
-    for (Index l = 0; l < m; ++l) draws[t + l] = static_cast<std::uint32_t>(draw[l]) & 0xFFFFU;
+    const PhiloxWords w = philox_lanes(Words{} + (head << 20 | instance), rows(t),
+                                       Words{} + example, Words{} + step, key);
+    const Words draw = ((b < 2 ? w.w01 : w.w23) >> shift) & (Words{} + 0xFFFFU);
+    const Halves halves = __builtin_convertvector(draw, Halves);
+    const std::size_t rest = static_cast<std::size_t>(n - t) * sizeof(std::uint32_t);
+    __builtin_memcpy(draws + t, &halves, std::min(rest, sizeof(halves)));
   }
 }
 

@@ -14,8 +14,14 @@ void dropout_factors(const Head<Real>& h, Index query, const KeySet& keys, std::
   const DropoutOptions dropout{o.dropout, o.stream_key, o.step};
   const std::uint32_t threshold = dropout.threshold();
   const auto keep = static_cast<Real>(dropout.keep_scale());
+  const auto rows = [&](Index t) {
+    Words row{};
+    const Index n = keys.list ? std::min<Index>(kPhiloxLanes, keys.count - t) : kPhiloxLanes;
+    for (Index l = 0; l < n; ++l) row[l] = static_cast<std::uint32_t>(keys[t + l]);
+    return row;
+  };
   dropout_column(o.stream_key, static_cast<std::uint32_t>(h.head),
-                 static_cast<std::uint32_t>(query), h.example, o.step, keys, keys.count, draws);
+                 static_cast<std::uint32_t>(query), h.example, o.step, rows, keys.count, draws);
   for (Index t = 0; t < keys.count; ++t) factors[t] = draws[t] >= threshold ? keep : Real(0);
 }
 
