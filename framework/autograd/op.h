@@ -51,9 +51,19 @@ struct OpFunctions {
   void (*backward)(OpCall<Real>&);
 };
 
+// What an index array is for callers that leave it out and know the op only by name; a tape is
+// always given it, or does not need it. `make` sees the shapes of the inputs, and the index arrays
+// before this one, whole.
+struct Absent {
+  std::string_view means;  // "0 … n−1"
+  std::vector<std::int32_t> (*make)(std::span<const Shape> inputs,
+                                    std::span<const std::vector<std::int32_t>> indices);
+};
+
 struct Operand {
   std::string_view name, shape;
-  bool optional = false;
+  bool optional = false;  // an output: there is none under some options, and then it is empty
+  const Absent* absent = nullptr;
 };
 
 // An op's options as a struct with fields(), for callers that only know the op by name.
@@ -61,7 +71,7 @@ class OptionSet {
  public:
   virtual ~OptionSet() = default;
   virtual void fields(FieldList& f) = 0;
-  virtual const void* data() const = 0;
+  virtual const void* data() = 0;  // the struct's bytes, as a tape takes them
   virtual std::size_t size() const = 0;
 };
 
@@ -70,7 +80,7 @@ class OptionsOf : public OptionSet {
  public:
   static_assert(std::is_trivially_copyable_v<T>, "a record keeps its options as bytes");
   void fields(FieldList& f) override { value.fields(f); }
-  const void* data() const override { return &value; }
+  const void* data() override { return &value; }
   std::size_t size() const override { return sizeof(T); }
   T value;
 };

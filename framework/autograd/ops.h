@@ -35,7 +35,9 @@ struct DropoutOptions {
   double p = 0.0;
   std::uint64_t key = 0;
   Index step = 0;
-  void fields(FieldList& f);
+  // p under the name that it has among its neighbours, and step; the key is never written out.
+  void fields(FieldList& f, std::string_view p_name = "p",
+              std::string_view p_doc = "probability of dropping");
 };
 
 // score (+ bias) → pattern → select → normaliser → value, as kernels/attention.h has it.

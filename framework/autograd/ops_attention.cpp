@@ -2,6 +2,8 @@
 #include <charconv>
 #include <cmath>
 
+#include "autograd/absent.h"
+#include "autograd/drawing_options.h"
 #include "autograd/op_checks.h"
 #include "autograd/ops.h"
 #include "kernels/attention/words.h"
@@ -140,7 +142,7 @@ void AttentionOptions::fields(FieldList& f) {
   f.choice("normaliser", normaliser, choices(kernels::normaliser_words), Role::result,
            "what turns scores into weights");
   f.real("temperature", temperature, {1e-6, 1e6}, Role::result, "divides the scores");
-  f.group("dropout", dropout, "of attention weights");
+  dropout.fields(f, "dropout", "probability of dropping an attention weight");
   f.rule([this]() -> std::optional<Complaint> {
     kernels::AttentionOptions o;
     o.pattern = pattern;
@@ -162,15 +164,15 @@ const Op attention_op{
                {"bias", "[n_heads, n_q, n_k]", true},
                {"w", "[n_heads, d_k]", true},
                {"table", "[n_heads, 2·max_distance+1]", true}},
-    .indices = {{"q_offsets", "[B+1]"},
-                {"k_offsets", "[B+1]"},
-                {"example", "[B]", true},
+    .indices = {{"q_offsets", "[B+1]", false, &absent::one_sequence},
+                {"k_offsets", "[B+1]", false, &absent::one_sequence_of_second},
+                {"example", "[B]", true, &absent::numbered_sequences},
                 {"indptr", "[n_q+1]", true},
                 {"indices", "[n_edges]", true},
                 {"q_positions", "[n_q, 2]", true},
                 {"k_positions", "[n_k, 2]", true}},
-    .outputs = {{"y", "[n_q, n_heads·d_v]"}, {"lse", "[n_q, n_heads]"}},
-    .options = make_options<AttentionOptions>,
+    .outputs = {{"y", "[n_q, n_heads·d_v]"}, {"lse", "[n_q, n_heads]", true}},
+    .options = make_drawing_options<AttentionOptions>,
     .f32 = {shapes<float>, forward<float>, backward<float>},
     .f64 = {shapes<double>, forward<double>, backward<double>},
 };

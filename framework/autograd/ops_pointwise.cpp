@@ -1,3 +1,5 @@
+#include "autograd/absent.h"
+#include "autograd/drawing_options.h"
 #include "autograd/op_checks.h"
 #include "autograd/ops.h"
 #include "kernels/dropout.h"
@@ -119,8 +121,8 @@ void GeluOptions::fields(FieldList& f) {
            Role::result, "none: by erf; tanh: the approximation");
 }
 
-void DropoutOptions::fields(FieldList& f) {
-  f.real("p", p, {0.0, 0.99}, Role::result, "probability of dropping");
+void DropoutOptions::fields(FieldList& f, std::string_view p_name, std::string_view p_doc) {
+  f.real(p_name, p, {0.0, 0.99}, Role::result, p_doc);
   f.integer("step", step, {0, 4294967295.0}, Role::result, "training step that keys the mask");
 }
 
@@ -172,9 +174,10 @@ const Op dropout_op{
     .name = "dropout",
     .maths = "y = M ∘ x / (1 − p̂), M drawn by (seed, name, step, example, token, feature)",
     .inputs = {{"x", "[n, d]"}},
-    .indices = {{"example", "[n]", true}, {"token", "[n]", true}},
+    .indices = {{"example", "[n]", true, &absent::one_example},
+                {"token", "[n]", true, &absent::place_in_example}},
     .outputs = {{"y", "[n, d]"}},
-    .options = make_options<DropoutOptions>,
+    .options = make_drawing_options<DropoutOptions>,
     .f32 = {dropout_shapes<float>, dropout_forward<float>, dropout_backward<float>},
     .f64 = {dropout_shapes<double>, dropout_forward<double>, dropout_backward<double>},
 };
@@ -183,9 +186,10 @@ const Op dropout_residual_op{
     .name = "dropout_residual",
     .maths = "y = x + M ∘ branch / (1 − p̂)",
     .inputs = {{"x", "[n, d]"}, {"branch", "[n, d]"}},
-    .indices = {{"example", "[n]", true}, {"token", "[n]", true}},
+    .indices = {{"example", "[n]", true, &absent::one_example},
+                {"token", "[n]", true, &absent::place_in_example}},
     .outputs = {{"y", "[n, d]"}},
-    .options = make_options<DropoutOptions>,
+    .options = make_drawing_options<DropoutOptions>,
     .f32 = {residual_shapes<float>, residual_forward<float>, residual_backward<float>},
     .f64 = {residual_shapes<double>, residual_forward<double>, residual_backward<double>},
 };

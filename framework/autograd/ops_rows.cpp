@@ -1,4 +1,5 @@
 // Ops on packed rows: embedding, positions, class token, pooling.
+#include "autograd/absent.h"
 #include "autograd/op_checks.h"
 #include "autograd/ops.h"
 #include "kernels/embedding.h"
@@ -163,7 +164,7 @@ const Op position_2d_op{
     .name = "position_2d",
     .maths = "y = x + rows[r] + columns[c]; r·(R−1)/(n_rows−1) where the grid is taller than R",
     .inputs = {{"x", "[n, d]"}, {"rows", "[R, d]"}, {"columns", "[C, d]"}},
-    .indices = {{"offsets", "[B+1]"}, {"grid", "[B, 2]"}},
+    .indices = {{"offsets", "[B+1]", false, &absent::one_sequence}, {"grid", "[B, 2]"}},
     .outputs = {{"y", "[n, d]"}},
     .options = make_options<PositionOptions>,
     .f32 = {position_2d_shapes<float>, position_2d_forward<float>, position_2d_backward<float>},
@@ -174,7 +175,7 @@ const Op position_1d_op{
     .name = "position_1d",
     .maths = "y = x + table[i], i the row's place in its example",
     .inputs = {{"x", "[n, d]"}, {"table", "[L, d]"}},
-    .indices = {{"offsets", "[B+1]"}},
+    .indices = {{"offsets", "[B+1]", false, &absent::one_sequence}},
     .outputs = {{"y", "[n, d]"}},
     .options = make_options<NoOptions>,
     .f32 = {position_1d_shapes<float>, position_1d_forward<float>, position_1d_backward<float>},
@@ -185,7 +186,7 @@ const Op insert_cls_op{
     .name = "insert_cls",
     .maths = "y = x with the row cls in front of each example",
     .inputs = {{"x", "[n, d]"}, {"cls", "[d]"}},
-    .indices = {{"offsets", "[B+1]"}},
+    .indices = {{"offsets", "[B+1]", false, &absent::one_sequence}},
     .outputs = {{"y", "[n+B, d]"}},
     .options = make_options<NoOptions>,
     .f32 = {insert_cls_shapes<float>, insert_cls_forward<float>, insert_cls_backward<float>},
@@ -196,7 +197,7 @@ const Op mean_pool_op{
     .name = "mean_pool",
     .maths = "y_e = mean of the example's rows, 0 of none",
     .inputs = {{"x", "[n, d]"}},
-    .indices = {{"offsets", "[B+1]"}},
+    .indices = {{"offsets", "[B+1]", false, &absent::one_sequence}},
     .outputs = {{"y", "[B, d]"}},
     .options = make_options<NoOptions>,
     .f32 = {mean_pool_shapes<float>, mean_pool_forward<float>, mean_pool_backward<float>},
@@ -207,7 +208,7 @@ const Op first_row_op{
     .name = "first_row",
     .maths = "y_e = the example's first row",
     .inputs = {{"x", "[n, d]"}},
-    .indices = {{"offsets", "[B+1]"}},
+    .indices = {{"offsets", "[B+1]", false, &absent::one_sequence}},
     .outputs = {{"y", "[B, d]"}},
     .options = make_options<NoOptions>,
     .f32 = {first_row_shapes<float>, first_row_forward<float>, first_row_backward<float>},
@@ -218,7 +219,7 @@ const Op attention_pool_op{
     .name = "attention_pool",
     .maths = "y_e = Σ_i softmax(scores)_i x_i over the example's rows",
     .inputs = {{"x", "[n, d]"}, {"scores", "[n] or [n, 1]"}},
-    .indices = {{"offsets", "[B+1]"}},
+    .indices = {{"offsets", "[B+1]", false, &absent::one_sequence}},
     .outputs = {{"y", "[B, d]"}},
     .options = make_options<NoOptions>,
     .f32 = {attention_pool_shapes<float>, attention_pool_forward<float>,

@@ -10,17 +10,6 @@ namespace {
 
 constexpr std::size_t kWidth = 80;
 
-// Pairs in two columns, the second one wrapped.
-std::string two_columns(const std::vector<std::pair<std::string, std::string>>& rows) {
-  std::size_t column = 0;
-  for (const auto& [left, right] : rows) column = std::max(column, display_width(left) + 2);
-  std::string text;
-  for (const auto& [left, right] : rows) {
-    text += pad_right(left, column) + hang(wrap(right, kWidth - column), column) + "\n";
-  }
-  return text;
-}
-
 std::pair<std::string, std::string> option_row(const Option& option) {
   const std::string letter = option.letter.empty() ? "    " : fmt::format("-{}, ", option.letter);
   const std::string argument = option.argument.empty() ? "" : fmt::format(" {}", option.argument);
@@ -57,6 +46,16 @@ Json verb_json(const Verb& verb) {
 }
 
 }  // namespace
+
+std::string two_columns(const std::vector<std::pair<std::string, std::string>>& rows) {
+  std::size_t column = 0;
+  for (const auto& [left, right] : rows) column = std::max(column, display_width(left) + 2);
+  std::string text;
+  for (const auto& [left, right] : rows) {
+    text += pad_right(left, column) + hang(wrap(right, kWidth - column), column) + "\n";
+  }
+  return text;
+}
 
 std::string help_json(const Verb* verb) {
   if (verb) return verb_json(*verb).dump() + "\n";

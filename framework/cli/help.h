@@ -1,10 +1,15 @@
 #pragma once
 
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "cli/options.h"
 
 namespace attune {
+
+// Pairs in two columns, the second one wrapped at 80 columns.
+std::string two_columns(const std::vector<std::pair<std::string, std::string>>& rows);
 
 // The overview of verbs, at most 80 columns and one screen.
 std::string help_text();

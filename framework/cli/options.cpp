@@ -168,6 +168,23 @@ const std::vector<Verb>& verbs() {
        .examples = {"eval results/ct/trials/reference-s0-4c1e0aa2.h5 data/other.h5",
                     "eval reference-s0-4c1e0aa2.h5 data/other.h5 -o other_eval.h5"},
        .exit_codes = {ok, failure, usage, damaged}},
+      {.name = "op",
+       .summary = "one engine op on arrays of a file, with its gradients",
+       .operands = "NAME IN.h5 -o OUT.h5 [option=value ...]",
+       .details =
+           "Reads the op's inputs from IN by name, float32 or float64, and integers; writes its "
+           "outputs and, when IN holds grad_OUTPUT, grad_INPUT for every real input. This is how "
+           "the engine is checked from Python. `attune op NAME --help` lists the inputs, shapes "
+           "and options of an op, `attune list ops` the ops.",
+       .min_operands = 2,
+       .max_operands = 2,
+       .overrides = true,
+       .explains_operand = true,
+       .options = {{"out", "o", "FILE", "the HDF5 file to write", {}, check_folder},
+                   {"threads", "", "N", "[all cores]", {}, check_threads}},
+       .examples = {"op gelu in.h5 -o out.h5 approximate=tanh",
+                    "op attention in.h5 -o out.h5 n_heads=4 pattern=causal", "op attention --help"},
+       .exit_codes = {ok, failure, usage}},
       {.name = "import",
        .summary = "images (DICOM, NIfTI, PNG and others) into a dataset file",
        .operands = "SOURCE -o FILE.h5 [--labels CSV]",

@@ -29,6 +29,7 @@ struct Verb {
   int min_operands = 0, max_operands = 0;  // max −1: any number
   bool overrides = false;                  // takes key=value
   bool passes_through = false;             // another program reads its options
+  bool explains_operand = false;           // with an operand, --help is the verb's own
   std::vector<Option> options = {};        // besides common_options()
   std::vector<std::string> examples = {};  // without the leading "attune "
   std::vector<ExitCode> exit_codes = {};

@@ -52,7 +52,8 @@ ExitCode run_verb(const std::vector<std::string>& arguments, Command command,
     console.out.print(json ? version_json() : version_page());
     return ExitCode::ok;
   }
-  if (!command.verb || command.has("help")) {
+  const bool own_page = command.verb && command.verb->explains_operand && !command.operands.empty();
+  if (!command.verb || (command.has("help") && !own_page)) {
     const Verb* verb = command.verb;
     console.out.print(json ? help_json(verb) : verb ? help_text(*verb) : help_text());
     return ExitCode::ok;
@@ -75,8 +76,9 @@ Command bare(const std::vector<std::string>& arguments) {
 
 VerbFunction function_of(const Verb& verb) {
   static const std::pair<const char*, VerbFunction> kFunctions[] = {
-      {"run", verb_run},   {"check", verb_check},   {"list", verb_list}, {"explain", verb_explain},
-      {"show", verb_show}, {"status", verb_status}, {"eval", verb_eval}, {"import", verb_import},
+      {"run", verb_run},         {"check", verb_check}, {"list", verb_list},
+      {"explain", verb_explain}, {"show", verb_show},   {"status", verb_status},
+      {"eval", verb_eval},       {"op", verb_op},       {"import", verb_import},
   };
   const auto* found = std::find_if(std::begin(kFunctions), std::end(kFunctions),
                                    [&verb](const auto& entry) { return verb.name == entry.first; });

@@ -30,6 +30,7 @@ ExitCode verb_explain(Session& session);
 ExitCode verb_show(Session& session);
 ExitCode verb_status(Session& session);
 ExitCode verb_eval(Session& session);
+ExitCode verb_op(Session& session);
 ExitCode verb_import(Session& session);
 
 // The verb's function; null for a verb without one.

@@ -2,6 +2,7 @@
 #include "base/json.h"
 #include "base/text.h"
 #include "cli/find_study.h"
+#include "cli/op_page.h"
 #include "cli/session.h"
 #include "cli/table.h"
 #include "datasets/data_kinds.h"
@@ -46,29 +47,10 @@ std::vector<Item> listed_models(const Session& session) {
   return items;
 }
 
-Json operands_json(const std::vector<Operand>& operands) {
-  Json json = Json::List{};
-  for (const Operand& o : operands) {
-    Json operand;
-    json.push(operand.set("name", o.name).set("shape", o.shape).set("optional", o.optional));
-  }
-  return json;
-}
-
 std::vector<Item> listed_ops(const Session&) {
   std::vector<Item> items;
-  for (const Op* op : all_ops()) {
-    Item item{std::string(op->name), std::string(op->maths)};
-    item.more.set("inputs", operands_json(op->inputs)).set("indices", operands_json(op->indices));
-    item.more.set("outputs", operands_json(op->outputs));
-    const auto options = op->options();
-    FieldList fields;
-    options->fields(fields);
-    Json defaults = Json::Map{};
-    for (const ConfigLeaf& leaf : leaves(fields)) defaults.set(leaf.key, leaf.value);
-    item.more.set("options", std::move(defaults));
-    items.push_back(std::move(item));
-  }
+  for (const Op* op : all_ops())
+    items.push_back({std::string(op->name), std::string(op->maths), op_json(*op)});
   return items;
 }
 

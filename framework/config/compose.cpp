@@ -318,4 +318,16 @@ Document compose(const LoadOptions& options, Diagnostics& diagnostics) {
   return Composer(options, diagnostics).compose();
 }
 
+Document compose_overrides(const std::vector<std::string>& overrides, Diagnostics& diagnostics) {
+  const auto source = command_line(overrides, "");
+  Document document;
+  document.root = {.kind = Node::Kind::map, .entries = {}, .at = Origin::of(source)};
+  for (Override& o : parse_overrides(source, diagnostics)) {
+    const Origin at = o.value.at;
+    merge(document.root, nested(o.key, std::move(o.value), at), "", diagnostics);
+  }
+  document.usable = true;
+  return document;
+}
+
 }  // namespace attune

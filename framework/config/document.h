@@ -76,6 +76,9 @@ struct Document {
 // that changes a nested map's `kind` drops the other keys of the map, with a note.
 Document compose(const LoadOptions& options, Diagnostics& diagnostics);
 
+// The command line's key=value alone, as a document: for options that no file gives.
+Document compose_overrides(const std::vector<std::string>& overrides, Diagnostics& diagnostics);
+
 // What `schema: attune/experiment@1` asks for. Adds an error for any other schema, none, and newer
 // versions. False where there is another schema: then it is unknown what the keys mean.
 bool check_schema(const Document& document, Diagnostics& diagnostics);
