@@ -18,7 +18,7 @@ namespace attune {
 // Gradients accumulate: backward adds.
 template <class Real>
 struct OpCall {
-  static constexpr int kMaxInputs = 6, kMaxIndices = 8, kMaxOutputs = 2, kMaxSaved = 4;
+  static constexpr int kMaxInputs = 7, kMaxIndices = 8, kMaxOutputs = 2, kMaxSaved = 4;
 
   std::array<View<const Real>, kMaxInputs> in;
   std::array<View<Real>, kMaxInputs> grad_in;

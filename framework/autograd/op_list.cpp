@@ -6,10 +6,28 @@ namespace attune {
 
 std::span<const Op* const> all_ops() {
   static const std::array ops = {
-      &linear_op,           &add_op,         &relu_op,           &silu_op,          &gelu_op,
-      &softmax_op,          &sparsemax_op,   &entmax15_op,       &layer_norm_op,    &rms_norm_op,
-      &embedding_op,        &position_1d_op, &position_2d_op,    &insert_cls_op,    &attention_op,
-      &mean_pool_op,        &first_row_op,   &attention_pool_op, &cross_entropy_op, &dropout_op,
+      &linear_op,
+      &add_op,
+      &relu_op,
+      &silu_op,
+      &gelu_op,
+      &softmax_op,
+      &sparsemax_op,
+      &entmax15_op,
+      &layer_norm_op,
+      &rms_norm_op,
+      &embedding_op,
+      &position_1d_op,
+      &position_2d_op,
+      &insert_cls_op,
+      &attention_op,
+      &head_norm_op,
+      &scale_heads_op,
+      &mean_pool_op,
+      &first_row_op,
+      &attention_pool_op,
+      &cross_entropy_op,
+      &dropout_op,
       &dropout_residual_op,
   };
   return ops;

@@ -4,6 +4,7 @@
 
 #include "autograd/tape.h"
 #include "kernels/attention.h"
+#include "kernels/heads.h"
 #include "kernels/pointwise.h"
 #include "tensor/packed.h"
 
@@ -59,6 +60,13 @@ struct AttentionOptions {
   void fields(FieldList& f);
 };
 
+struct HeadNormOptions {
+  Index n_heads = 1;
+  kernels::HeadNorm kind = kernels::HeadNorm::rms;
+  double eps = 1e-5;
+  void fields(FieldList& f);
+};
+
 struct CrossEntropyOptions {
   double label_smoothing = 0.0;
   Index ignore_index = -100;
@@ -71,9 +79,9 @@ struct PositionOptions {
 };
 
 extern const Op linear_op, add_op, relu_op, silu_op, gelu_op, layer_norm_op, rms_norm_op,
-    softmax_op, sparsemax_op, entmax15_op, embedding_op, attention_op, cross_entropy_op, dropout_op,
-    dropout_residual_op, mean_pool_op, first_row_op, attention_pool_op, insert_cls_op,
-    position_2d_op, position_1d_op;
+    softmax_op, sparsemax_op, entmax15_op, embedding_op, attention_op, head_norm_op, scale_heads_op,
+    cross_entropy_op, dropout_op, dropout_residual_op, mean_pool_op, first_row_op,
+    attention_pool_op, insert_cls_op, position_2d_op, position_1d_op;
 
 // Logical coordinates of packed rows, which key dropout masks: [n] each.
 struct RowCoordinates {
@@ -119,15 +127,27 @@ Var attention(Tape<Real>& t, Var q, Var k, Var v, View<const std::int32_t> q_off
 }
 // What some scores and biases learn; absent where the options don't ask for it.
 struct AttentionVars {
-  Var bias, w, table;
+  Var bias = {}, w = {}, table = {}, gain = {};
 };
 template <class Real>
 Var attention(Tape<Real>& t, Var q, Var k, Var v, const AttentionVars& learned,
-              const kernels::AttentionRows& rows, const AttentionOptions& options) {
-  return t.apply(attention_op, {q, k, v, learned.bias, learned.w, learned.table},
+              const kernels::AttentionRows& rows, const AttentionOptions& options,
+              View<const std::int32_t> widths = {}) {
+  return t.apply(attention_op, {q, k, v, learned.bias, learned.w, learned.table, learned.gain},
                  {rows.q_offsets, rows.k_offsets, rows.example, rows.indptr, rows.indices,
-                  rows.q_positions, rows.k_positions},
+                  rows.q_positions, rows.k_positions, widths},
                  options);
+}
+// Each head of x normalised by itself; gain [columns] may be absent.
+template <class Real>
+Var head_norm(Tape<Real>& t, Var x, Var gain, View<const std::int32_t> widths,
+              const HeadNormOptions& options) {
+  return t.apply(head_norm_op, {x, gain}, {widths}, options);
+}
+// Each head of x times its gain.
+template <class Real>
+Var scale_heads(Tape<Real>& t, Var x, Var gain, View<const std::int32_t> widths = {}) {
+  return t.apply(scale_heads_op, {x, gain}, {widths});
 }
 template <class Real>
 Var mean_pool(Tape<Real>& t, Var x, View<const std::int32_t> offsets) {

@@ -11,13 +11,13 @@
 namespace attune {
 namespace {
 
+constexpr std::size_t kGain = 6;    // among the inputs
+constexpr std::size_t kWidths = 7;  // among the indices
+
 Index kv_heads(const AttentionOptions& o) { return o.n_kv_heads == 0 ? o.n_heads : o.n_kv_heads; }
 
-template <class Real>
-void shapes(const OpCall<Real>& c, OpShapes& s) {
-  const auto& o = c.template as<AttentionOptions>();
-  const Shape q = rank_of(c, attention_op, 0, 2), k = rank_of(c, attention_op, 1, 2),
-              v = rank_of(c, attention_op, 2, 2);
+// Heads of one width: gives the columns of y.
+Index equal_heads(const AttentionOptions& o, const Shape& q, const Shape& k, const Shape& v) {
   const Index h = o.n_heads, h_kv = kv_heads(o);
   ATTUNE_CHECK(h >= 1 && h_kv >= 1 && h % h_kv == 0, ShapeError,
                "[attention] n_heads={} is no multiple of n_kv_heads={}", h, h_kv);
@@ -31,7 +31,28 @@ void shapes(const OpCall<Real>& c, OpShapes& s) {
   ATTUNE_CHECK(v[0] == k[0] && v[1] % h_kv == 0, ShapeError,
                "[attention] v {} must have as many rows as k {}, and columns for {} heads",
                v.text(), k.text(), h_kv);
-  s.out[0] = {q[0], h * (v[1] / h_kv)};
+  return h * (v[1] / h_kv);
+}
+
+// Heads of the widths given, whose sum the kernel checks: gives the columns of y.
+template <class Real>
+Index given_heads(const OpCall<Real>& c, const Shape& q, const Shape& k, const Shape& v) {
+  const Index h = c.template as<AttentionOptions>().n_heads,
+              n = index_size(c, attention_op, kWidths);
+  ATTUNE_CHECK(n == h && k[1] == q[1] && v[0] == k[0] && v[1] == q[1], ShapeError,
+               "[attention] widths are those of {} heads, q is {}, k {} and v {}: there must be a "
+               "width for each of n_heads={}, and q, k and v must be as wide as they together",
+               n, q.text(), k.text(), v.text(), h);
+  return v[1];
+}
+
+template <class Real>
+void shapes(const OpCall<Real>& c, OpShapes& s) {
+  const auto& o = c.template as<AttentionOptions>();
+  const Shape q = rank_of(c, attention_op, 0, 2), k = rank_of(c, attention_op, 1, 2),
+              v = rank_of(c, attention_op, 2, 2);
+  const Index h = o.n_heads;
+  s.out[0] = {q[0], c.index[kWidths] ? given_heads(c, q, k, v) : equal_heads(o, q, k, v)};
   s.out[1] = {o.normaliser == kernels::Normaliser::softmax ? q[0] : 0, h};
   const Index n = check_offsets(c, attention_op, 0, q[0]);
   const Index n_keys = check_offsets(c, attention_op, 1, k[0]);
@@ -49,7 +70,10 @@ kernels::AttentionOptions kernel_options(const OpCall<Real>& c) {
   k.n_kv_heads = kv_heads(o);
   k.d_k = c.in[0].dim(1) / k.n_heads;
   k.d_v = c.in[2].dim(1) / k.n_kv_heads;
-  k.scale = o.scale.value_or(kernels::default_scale(o.score, k.d_k));
+  k.widths = c.index[kWidths];
+  // A gain by head takes the place of the automatic scale. Heads of different widths have one each.
+  k.scale = o.scale.value_or(c.in[kGain] ? 1 : kernels::default_scale(o.score, k.d_k));
+  k.scale_by_width = !o.scale && !c.in[kGain];
   k.pattern = o.pattern;
   k.dropout = o.dropout.p;
   k.stream_key = o.dropout.key;
@@ -73,7 +97,7 @@ kernels::AttentionRows kernel_rows(const OpCall<Real>& c) {
 
 template <class Real>
 kernels::AttentionParameters<const Real> parameters(const OpCall<Real>& c) {
-  return {.w = c.in[4], .bias = c.in[3], .table = c.in[5]};
+  return {.w = c.in[4], .bias = c.in[3], .table = c.in[5], .gain = c.in[kGain]};
 }
 
 template <class Real>
@@ -94,7 +118,7 @@ void backward(OpCall<Real>& c) {
   kernels::attention_backward<Real>(
       kernel_options(c), kernel_rows(c), c.grad_out[0], c.in[0], c.in[1], c.in[2], c.out[0],
       c.out[1], grad[0], grad[1], grad[2], parameters(c),
-      {.w = c.grad_in[4], .bias = c.grad_in[3], .table = c.grad_in[5]});
+      {.w = c.grad_in[4], .bias = c.grad_in[3], .table = c.grad_in[5], .gain = c.grad_in[kGain]});
 }
 
 std::string read_scale(const Literal& text, std::optional<double>& scale) {
@@ -123,11 +147,12 @@ void AttentionOptions::fields(FieldList& f) {
   f.integer("n_heads", n_heads, {1, 4096}, Role::result, "query heads");
   f.integer("n_kv_heads", n_kv_heads, {0, 4096}, Role::result, "key heads; 0: as many as queries");
   f.choice("score", score, choices(kernels::score_words), Role::result,
-           "of a query and a key: their product, or w · tanh(q + k)");
+           "of a query and a key: their product, w · tanh(q + k), or their cosine");
   f.custom(
       "scale", "auto or a number", [this](const Literal& text) { return read_scale(text, scale); },
       [this]() -> FieldValue { return scale ? FieldValue(*scale) : std::string("auto"); },
-      Role::result, "of the scores; auto: 1/sqrt(d_k) for scaled_dot, else 1");
+      Role::result,
+      "of the scores; auto: 1/sqrt(d_k) for scaled_dot, else 1; 1 where a gain is given");
   f.choice("bias", bias, choices(kernels::bias_words), Role::result,
            "added to scores; the input bias, where it stands, needs no word");
   f.choice("pattern", pattern, choices(kernels::pattern_words), Role::result,
@@ -156,21 +181,24 @@ void AttentionOptions::fields(FieldList& f) {
 const Op attention_op{
     .name = "attention",
     .maths =
-        "y_i = Σ_j normaliser_j((scale · score(q_i, k_j) + bias_ij) / temperature) v_j over "
+        "y_i = Σ_j normaliser_j((scale · gain_h · score(q_i, k_j) + bias_ij) / temperature) v_j "
+        "over "
         "the keys that pattern and select leave, by head and sequence; lse_i = log Σ_j exp(…)",
     .inputs = {{"q", "[n_q, n_heads·d_k]"},
                {"k", "[n_k, n_kv_heads·d_k]"},
                {"v", "[n_k, n_kv_heads·d_v]"},
                {"bias", "[n_heads, n_q, n_k]", true},
                {"w", "[n_heads, d_k]", true},
-               {"table", "[n_heads, 2·max_distance+1]", true}},
+               {"table", "[n_heads, 2·max_distance+1]", true},
+               {"gain", "[n_heads]", true}},
     .indices = {{"q_offsets", "[B+1]", false, &absent::one_sequence},
                 {"k_offsets", "[B+1]", false, &absent::one_sequence_of_second},
                 {"example", "[B]", true, &absent::numbered_sequences},
                 {"indptr", "[n_q+1]", true},
                 {"indices", "[n_edges]", true},
                 {"q_positions", "[n_q, 2]", true},
-                {"k_positions", "[n_k, 2]", true}},
+                {"k_positions", "[n_k, 2]", true},
+                {"widths", "[n_heads]", true}},
     .outputs = {{"y", "[n_q, n_heads·d_v]"}, {"lse", "[n_q, n_heads]", true}},
     .options = make_drawing_options<AttentionOptions>,
     .f32 = {shapes<float>, forward<float>, backward<float>},

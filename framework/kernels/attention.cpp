@@ -101,6 +101,9 @@ void check_parameters(const AttentionCall<Real>& call) {
                p.table.shape().text());
   check_parameter("bias relative", relative, "table", p.table,
                   {o.n_heads, relative && p.table ? p.table.dim(1) : 1});
+  ATTUNE_CHECK(!p.gain || o.score != Score::additive, ShapeError,
+               "[attention] score additive takes no gain: its w scales each head's scores already");
+  check_parameter("a gain", bool(p.gain), "gain", p.gain, {o.n_heads});
 }
 
 template <class Real>
@@ -207,7 +210,9 @@ void attention(const AttentionOptions& o, const AttentionRows& rows, Rows<const 
                Rows<const Real> k, Rows<const Real> v, Rows<Real> y, View<Real> lse,
                const AttentionParameters<const Real>& parameters) {
   const AttentionCall<Real> call{o, rows, q, k, v, parameters};
+  if (o.widths) return attention_of_widths(call, y, lse);
   check_attention<Real>(call, y, lse);
+  if (is_prepared(call)) return attention_of_prepared(call, y, lse);
   is_tiled(o) ? attention_tiled(call, y, lse) : attention_by_rows(call, y, lse);
 }
 
@@ -218,6 +223,8 @@ void attention_backward(const AttentionOptions& o, const AttentionRows& rows, Ro
                         Rows<Real> dv, const AttentionParameters<const Real>& parameters,
                         const AttentionParameters<Real>& gradients) {
   const AttentionCall<Real> call{o, rows, q, k, v, parameters};
+  const AttentionGradients<Real> g{dy, y, lse, dq, dk, dv, gradients};
+  if (o.widths) return attention_of_widths_backward(call, g);
   check_attention<Real>(call, y, lse);
   check_gradient<Real>("dy", dy, y);
   check_gradient<Real>("dq", dq, q);
@@ -226,7 +233,8 @@ void attention_backward(const AttentionOptions& o, const AttentionRows& rows, Ro
   check_gradient<Real>("w", gradients.w, parameters.w);
   check_gradient<Real>("bias", gradients.bias, parameters.bias);
   check_gradient<Real>("table", gradients.table, parameters.table);
-  const AttentionGradients<Real> g{dy, y, lse, dq, dk, dv, gradients};
+  check_gradient<Real>("gain", gradients.gain, parameters.gain);
+  if (is_prepared(call)) return attention_of_prepared_backward(call, g);
   is_tiled(o) ? attention_tiled_backward(call, g) : attention_by_rows_backward(call, g);
 }
 

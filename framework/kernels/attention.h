@@ -34,7 +34,7 @@ struct Rows {
 // → value. What each computes stands in its own file of kernels/attention/, and all of them in the
 // lists of kernels/attention/parts.h. i and j count queries and keys from the start of their
 // sequence.
-enum class Score { scaled_dot, dot, additive };
+enum class Score { scaled_dot, dot, additive, cosine };
 enum class Bias { none, alibi, alibi_2d, relative, given };
 enum class Pattern { full, causal, window, dilated, block, edges };
 enum class Select { all, top_k, two_stage_top_k };
@@ -58,6 +58,13 @@ struct AttentionOptions {
   Index block = 1;         // pattern block: its size
   Index k = 1;             // select top_k: keys kept
   double temperature = 1;  // divides scores, bias included
+  // Columns of each head of q, k and v where heads differ, [n_heads]: then d_k and d_v aren't read,
+  // and keys can't be shared.
+  View<const std::int32_t> widths = {};
+  bool scale_by_width = false;  // with widths: scale is each head's default_scale(), not `scale`
+  // Which of a layer's heads these are, where others are computed apart from them; of_heads = 0:
+  // there are no others. ALiBi's slopes and dropout's masks go by it.
+  Index first_head = 0, of_heads = 0;
 };
 
 // Where the sequences of a pack lie: sequence e attends from query rows q_offsets[e] … to key rows
@@ -65,7 +72,8 @@ struct AttentionOptions {
 struct AttentionRows {
   View<const std::int32_t> q_offsets,
       k_offsets;  // [B + 1], from 0 to n_q and n_k, ascending; empty sequences are legal
-  View<const std::int32_t> example;  // [B] logical ids that key dropout; needed only when it is on
+  View<const std::int32_t> example =
+      {};  // [B] logical ids that key dropout; needed only when it is on
   // Pattern edges: query row i of the pack sees the key rows indices[indptr[i] … indptr[i + 1]),
   // rows of its own sequence, rising.
   View<const std::int32_t> indptr = {}, indices = {};  // [n_q + 1], [n_edges]
@@ -76,10 +84,12 @@ struct AttentionRows {
 // What some scores and biases learn, or their gradients; absent where it isn't used.
 template <class T>
 struct AttentionParameters {
-  View<T> w;      // score additive: [n_heads, d_k]
-  View<T> bias;   // bias given: [n_heads, n_q, n_k] in rows of the pack; pairs of rows of different
-                  // sequences are never read, and have no gradient
-  View<T> table;  // bias relative: [n_heads, 2 m + 1], distances −m … m
+  View<T> w = {};     // score additive: [n_heads, d_k]; [Σ widths] where heads differ
+  View<T> bias = {};  // bias given: [n_heads, n_q, n_k] in rows of the pack; pairs of rows of
+                      // different sequences are never read, and have no gradient
+  View<T> table = {};  // bias relative: [n_heads, 2 m + 1], distances −m … m
+  View<T> gain = {};  // [n_heads], multiplies the scores of each head besides scale; may be absent.
+                      // Not for score additive, whose w scales already
 };
 
 // Why these options make no attention, as a sentence; empty if they do. What parts mean for each
@@ -88,7 +98,7 @@ std::string_view refusal(const AttentionOptions& options);
 
 // Multi-head attention on packed sequences, forward. By sequence and head, with p̂ = round(65536 p)
 // / 65536 and masks M in {0, 1} from DropoutDraws at (head, row = key j, column = query i):
-//   s_ij = scale · score(q_i, k_j) + bias_ij        for the keys j of query i's pattern
+//   s_ij = scale · gain_h · score(q_i, k_j) + bias_ij   for the keys j of query i's pattern
 //   P_i  = normaliser(s_i / temperature)            over those of them that `select` keeps
 //   y_i  = Σ_j M_ij P_ij v_j / (1 − p̂)
 //   q [n_q, n_heads · d_k], k [n_k, n_kv_heads · d_k], v [n_k, n_kv_heads · d_v]

@@ -76,7 +76,7 @@ Head<Real> head_of(const AttentionCall<Real>& c, Index e, Index h) {
     head.sight.indptr = c.rows.indptr.data() + q0;
     head.sight.indices = c.rows.indices.data();
   }
-  head.head = h;
+  head.head = o.first_head + h;
   head.example = c.rows.example ? static_cast<std::uint32_t>(c.rows.example[e]) : 0;
   head.q = part(c.q.slice(h * o.d_k, o.d_k), q0, n_q);
   head.k = part(c.k.slice(g * o.d_k, o.d_k), k0, n_k);

@@ -175,7 +175,7 @@ void attention_tiled(const AttentionCall<Real>& call, Rows<Real> y, View<Real> l
                      .lse = lse.data() + row * o.n_heads + h,
                      .lse_stride = o.n_heads,
                      .first_query = first,
-                     .head = static_cast<std::uint32_t>(h),
+                     .head = static_cast<std::uint32_t>(o.first_head + h),
                      .example = rows.example ? static_cast<std::uint32_t>(rows.example[e]) : 0});
   });
 }

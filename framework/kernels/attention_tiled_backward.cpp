@@ -153,7 +153,7 @@ void attention_tiled_backward(const AttentionCall<Real>& call, const AttentionGr
               .dv = part(g.dv.slice(kv * o.d_v, o.d_v), key, n_keys),
               .lse = g.lse.data() + row * o.n_heads + h,
               .lse_stride = o.n_heads,
-              .head = static_cast<std::uint32_t>(h),
+              .head = static_cast<std::uint32_t>(o.first_head + h),
               .example = rows.example ? static_cast<std::uint32_t>(rows.example[e]) : 0});
     }
   });

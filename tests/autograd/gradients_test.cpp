@@ -239,6 +239,11 @@ void attention_cases(Cases& cases) {
         o.window = 3;
         vars.table = last;
       });
+  add("cosine with a gain by head", input("gain", {heads}),
+      [](auto& o, auto& vars, auto&, Var last) {
+        o.score = kernels::Score::cosine;
+        vars.gain = last;
+      });
   add("alibi_2d and entmax15", {}, [](auto& o, auto&, auto& rows, Var) {
     static const Ids positions = [] {
       Ids p;
@@ -259,12 +264,51 @@ void attention_cases(Cases& cases) {
   });
 }
 
+// Heads of one width and of different ones.
+void head_cases(Cases& cases) {
+  static const Ids wide{2, 5, 1}, narrow{1}, two{3, 3};
+  const std::vector<std::pair<Ids, Index>> layouts{
+      {{}, 1}, {{}, 3}, {wide, 8}, {narrow, 1}, {two, 6}};
+  for (const auto& [widths, columns] : layouts) {
+    const Index heads = widths.empty() ? columns / 2 + 1 : static_cast<Index>(widths.size());
+    const Index d = widths.empty() ? 3 * heads : columns;
+    const auto given = [widths](auto& t) {
+      return widths.empty() ? View<const std::int32_t>() : kept(t, widths);
+    };
+    const std::string what = std::to_string(heads) + " heads in " + std::to_string(d);
+    for (const auto kind :
+         {kernels::HeadNorm::rms, kernels::HeadNorm::layer, kernels::HeadNorm::unit}) {
+      cases["head_norm"].push_back(
+          {what, {input("x", {4, d}), input("gain", {d})}, [=](auto& t, auto v) {
+             return head_norm(t, v[0], v[1], given(t), {heads, kind, 0.1});
+           }});
+      if (d == 1 && kind != kernels::HeadNorm::rms) cases["head_norm"].pop_back();  // a sign, or 0
+    }
+    cases["scale_heads"].push_back(
+        {what, {input("x", {4, d}), input("gain", {heads})}, [=](auto& t, auto v) {
+           return scale_heads(t, v[0], v[1], given(t));
+         }});
+  }
+  cases["attention"].push_back(
+      {"heads of different widths",
+       {input("q", {7, 8}), input("k", {7, 8}), input("v", {7, 8}), input("w", {8})},
+       [](auto& t, auto v) {
+         static const Ids offsets{0, 4, 7};
+         AttentionOptions options;
+         options.n_heads = 3;
+         options.score = kernels::Score::additive;
+         return attention(t, v[0], v[1], v[2], {.w = v[3]}, {view(offsets), view(offsets)}, options,
+                          view(wide));
+       }});
+}
+
 const Cases& all_cases() {
   static const Cases cases = [] {
     Cases c;
     matrix_cases(c);
     row_cases(c);
     attention_cases(c);
+    head_cases(c);
     return c;
   }();
   return cases;

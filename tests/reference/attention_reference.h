@@ -121,7 +121,7 @@ struct AttentionQuery {
       const double x = q(rows.q_offsets[e] + i, h * o.d_k + c), y = key[std::size_t(c)];
       s += o.score == kernels::Score::additive ? p.w(h, c) * std::tanh(x + y) : x * y;
     }
-    return o.scale * s;
+    return o.scale * s * (p.gain ? p.gain[h] : 1);
   }
   std::vector<double> key(Index j) const {
     const Index g = h / (o.n_heads / o.n_kv_heads);
@@ -185,6 +185,17 @@ struct AttentionQuery {
   }
 };
 
+// Each head of x, of width d, over its length.
+inline Array<double> unit_heads(View<const double> x, Index d) {
+  Array<double> y(x.shape());
+  for (Index first = 0; first < x.size(); first += d) {
+    double squares = 0;
+    for (Index c = 0; c < d; ++c) squares += x[first + c] * x[first + c];
+    for (Index c = 0; c < d && squares > 0; ++c) y[first + c] = x[first + c] / std::sqrt(squares);
+  }
+  return y;
+}
+
 // Attention by sequence, head and query, one number after the other; lse is written for the
 // softmax.
 inline void attention_reference(const kernels::AttentionOptions& o,
@@ -192,6 +203,13 @@ inline void attention_reference(const kernels::AttentionOptions& o,
                                 View<const double> k, View<const double> v, View<double> y,
                                 View<double> lse,
                                 const kernels::AttentionParameters<const double>& parameters = {}) {
+  if (o.score == kernels::Score::cosine) {
+    kernels::AttentionOptions dot = o;
+    dot.score = kernels::Score::dot;
+    const Array<double> unit_q = unit_heads(q, o.d_k), unit_k = unit_heads(k, o.d_k);
+    attention_reference(dot, rows, unit_q.view(), unit_k.view(), v, y, lse, parameters);
+    return;
+  }
   const double keep_scale = 1 / (1 - std::round(65536 * o.dropout) / 65536);
   for (Index e = 0; e + 1 < rows.q_offsets.size(); ++e) {
     for (Index h = 0; h < o.n_heads; ++h) {

@@ -8,7 +8,7 @@ namespace attune::kernels {
 // 2D-ALiBi of CROMA (Fuller et al. 2023), with the slopes of Press et al. 2022.
 template <class Real>
 void alibi_2d_bias(const Head<Real>& h, Index i, const KeySet& keys, Real* s) {
-  const auto slope = static_cast<Real>(alibi_slope(h.head, h.options->n_heads));
+  const auto slope = static_cast<Real>(alibi_slope(h));
   const std::int32_t* const at = h.q_positions + 2 * i;
   subtract_distances(slope, keys, s, [&](Index t, Index n) {
     return sqrt(by_key<Real>(keys, t, n, [&](Index j) {

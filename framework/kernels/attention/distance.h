@@ -18,6 +18,12 @@ inline double alibi_slope(Index h, Index n) {
   return exp2(Vec<double>(-8 * at / static_cast<double>(m)))[0];
 }
 
+template <class Real>
+Real alibi_slope(const Head<Real>& h) {
+  const AttentionOptions& o = *h.options;
+  return static_cast<Real>(alibi_slope(h.head, o.of_heads > 0 ? o.of_heads : o.n_heads));
+}
+
 // s_t −= slope · distance(key t): `distances` gives a vector of them for key t and its followers.
 template <class Real, class Distances>
 void subtract_distances(Real slope, const KeySet& keys, Real* s, Distances&& distances) {

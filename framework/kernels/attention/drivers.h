@@ -39,7 +39,25 @@ struct AttentionGradients {
   AttentionParameters<Real> parameters;
 };
 
-// Operands have been checked.
+// Heads of different widths: runs of one width, each an attention() of its own.
+template <class Real>
+void attention_of_widths(const AttentionCall<Real>& call, Rows<Real> y, View<Real> lse);
+template <class Real>
+void attention_of_widths_backward(const AttentionCall<Real>& call,
+                                  const AttentionGradients<Real>& g);
+
+// Score cosine, and a gain by head: an attention() of other queries and keys.
+template <class Real>
+bool is_prepared(const AttentionCall<Real>& call) {
+  return call.options.score == Score::cosine || call.parameters.gain;
+}
+template <class Real>
+void attention_of_prepared(const AttentionCall<Real>& call, Rows<Real> y, View<Real> lse);
+template <class Real>
+void attention_of_prepared_backward(const AttentionCall<Real>& call,
+                                    const AttentionGradients<Real>& g);
+
+// Operands have been checked, here and below.
 template <class Real>
 void attention_tiled(const AttentionCall<Real>& call, Rows<Real> y, View<Real> lse);
 template <class Real>

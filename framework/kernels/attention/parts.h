@@ -44,6 +44,8 @@ inline constexpr std::array score_parts{
     ScorePart<Real>{dot_key_factor, dot_scores, dot_gradient_of_strip, dot_gradient_of_keys},
     ScorePart<Real>{additive_key_factor, additive_scores, additive_gradient_of_strip,
                     additive_gradient_of_keys},
+    // Of unit queries and keys, which attention_heads.cpp makes.
+    ScorePart<Real>{dot_key_factor, dot_scores, dot_gradient_of_strip, dot_gradient_of_keys},
 };
 
 template <class Real>

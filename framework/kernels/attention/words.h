@@ -19,6 +19,7 @@ inline constexpr std::array score_words{
     Word<Score>{"scaled_dot", Score::scaled_dot},
     Word<Score>{"dot", Score::dot},
     Word<Score>{"additive", Score::additive},
+    Word<Score>{"cosine", Score::cosine},
 };
 inline constexpr std::array bias_words{
     Word<Bias>{"none", Bias::none},         Word<Bias>{"alibi", Bias::alibi},
