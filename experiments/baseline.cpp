@@ -29,7 +29,7 @@ Features empty_features(Index n, Index d) {
   return {n, d, std::vector<double>(static_cast<std::size_t>(n * d))};
 }
 
-Features pixels(const Dataset& data, Split split) {
+Features pixels(const ImageDataset& data, Split split) {
   Features x = empty_features(data.n_examples(split), kSide * kSide);
   constexpr double kImage = 1e6;  // ns, decoding included
   kernels::parallel_for("read_images", x.n, kImage * static_cast<double>(x.n), [&](Index i) {
@@ -44,7 +44,7 @@ Features pixels(const Dataset& data, Split split) {
   return x;
 }
 
-Features log_sizes(const Dataset& data, Split split) {
+Features log_sizes(const ImageDataset& data, Split split) {
   Features x = empty_features(data.n_examples(split), 2);
   for (Index i = 0; i < x.n; ++i) {
     const ImageSize size = data.image_size(split, i);
@@ -74,7 +74,7 @@ void standardise(Parts& parts) {
   for (Part& part : parts) standardiser.apply(part.features);
 }
 
-Parts read_parts(const Dataset& data, Name name) {
+Parts read_parts(const ImageDataset& data, Name name) {
   Parts parts;
   for (const Split split : kSplits) {
     Part& part = part_of(parts, split);
@@ -202,7 +202,7 @@ void BaselineKind::run(const Trial& trial, const KindOptions& options, RunContex
   recorder.restore();
   context.threads.run([&] {
     const Name name = self.baseline_.name;
-    Parts parts = read_parts(*data, name);
+    Parts parts = read_parts(*data->images(), name);
     const Answer answer = name == Name::nearest_neighbours
                               ? neighbours(parts, data->n_classes(), self.baseline_.k)
                               : logistic(parts, data->n_classes());

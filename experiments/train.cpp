@@ -9,8 +9,8 @@ namespace attune {
 
 void TrainKind::fields(FieldList& f) {
   f.variant("data", data_.kind, data_.alternatives(), "what is learnt from");
-  f.variant("model", model_kind_,
-            {FieldList::alternative("vit", listed_models()[0].doc, trainer_.model)}, "what learns");
+  f.variant("model", trainer_.model.kind, trainer_.model.alternatives(), "what learns");
+  f.group("loss", trainer_.loss, "what training minimises");
   trainer_.optim.fields(f);
   trainer_.schedule.fields(f);
   f.group("train", trainer_.train, "how long, and on what batches");
@@ -23,7 +23,7 @@ void TrainKind::fields(FieldList& f) {
 }
 
 std::unique_ptr<Dataset> TrainKind::open(Index seed, std::optional<Index> fold) const {
-  return data_.open({trainer_.model.patch, seed, fold});
+  return data_.open({trainer_.model.chosen().patch_side(), seed, fold});
 }
 
 std::string TrainKind::data_sha256(Index seed, std::optional<Index> fold) const {
@@ -96,11 +96,11 @@ Evaluation TrainKind::evaluate(const RunFile& run, const KindOptions& options,
   const auto& self = static_cast<const TrainKind&>(options);
   const RunContent& content = run.content;
   const WeightSet& weights = model_of(run, self.trainer_.results);
-  const std::unique_ptr<Dataset> data = self.data_.open_other(data_file, self.trainer_.model.patch,
-                                                              {content.class_names, content.gray});
+  const std::unique_ptr<Dataset> data = self.data_.open_other(
+      data_file, self.trainer_.model.chosen().patch_side(), {content.class_names, content.gray});
   Evaluation result{{}, data->sha256(), weights.which, weights.step};
   threads.run([&] {
-    Learner<float> learner(self.trainer_.learner(), data->n_classes(), 0);
+    Learner<float> learner(self.trainer_.learner(), data->spec(), 0);
     load_own_weights(weights, run, learner);
     const std::vector<Index> lengths = data->n_tokens(Split::test);
     // Images that are longer than any that it was trained on have a batch for themselves.
@@ -118,11 +118,5 @@ const Kind train_kind{
     "train", "trains a model from scratch, chooses a step on validation data, tests it once",
     [] { return std::unique_ptr<KindOptions>(std::make_unique<TrainKind>()); }, &TrainKind::run,
     &TrainKind::evaluate};
-
-const std::vector<Listed>& listed_models() {
-  static const std::vector<Listed> models = {
-      {"vit", "vision transformer over packed patches of images of any size"}};
-  return models;
-}
 
 }  // namespace attune

@@ -22,15 +22,11 @@ class TrainKind : public KindOptions {
   std::unique_ptr<Dataset> open(Index seed, std::optional<Index> fold) const;
 
   DataConfig data_;
-  std::string model_kind_ = "vit";
   TrainerOptions trainer_;
   MetricsOption metrics_;
   NumericsOptions numerics_;
 };
 
 extern const Kind train_kind;
-
-// What `attune list models` shows.
-const std::vector<Listed>& listed_models();
 
 }  // namespace attune

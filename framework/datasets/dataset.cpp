@@ -1,5 +1,7 @@
 #include "datasets/dataset.h"
 
+#include <algorithm>
+
 namespace attune {
 
 std::string_view name_of(Split split) {
@@ -20,6 +22,13 @@ std::vector<Index> Dataset::n_tokens(Split split) const {
   lengths.reserve(static_cast<std::size_t>(n));
   for (Index i = 0; i < n; ++i) lengths.push_back(example(split, i).n_tokens());
   return lengths;
+}
+
+RowSpec Dataset::spec() const {
+  RowSpec spec{row_kind(), width(), vocabulary(), n_classes(), row_targets(), 0};
+  for (const Split split : kSplits)
+    for (const Index n : n_tokens(split)) spec.longest = std::max(spec.longest, n);
+  return spec;
 }
 
 }  // namespace attune

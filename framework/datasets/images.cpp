@@ -30,7 +30,7 @@ struct Reading {
   std::optional<GrayLaw> gray;  // none: pixels are bytes
 };
 
-class Images final : public Dataset {
+class Images final : public ImageDataset {
  public:
   Images(std::shared_ptr<const DatasetFile> file, Reading reading)
       : file_(std::move(file)), reading_(std::move(reading)) {

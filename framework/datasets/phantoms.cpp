@@ -72,7 +72,7 @@ Disc draw_disc(const Stream& stream, Index k, std::uint32_t index, std::uint32_t
   return {draw(0), draw(1), between(0.05, 0.1, draw(2)), draw(3) < 0.5 ? -1.0 : 1.0};
 }
 
-class Phantoms final : public Dataset {
+class Phantoms final : public ImageDataset {
  public:
   Phantoms(const PhantomsOptions& options, const DataContext& context)
       : options_(options),

@@ -24,7 +24,7 @@ MultiHeadAttention::MultiHeadAttention(Registry& r, const std::string& path, Ind
       q_(r, path + ".wq", path + ".bq", d, d),
       k_(r, path + ".wk", path + ".bk", d, d),
       v_(r, path + ".wv", path + ".bv", d, d),
-      out_(r, path + ".wo", path + ".bo", d, d),
+      out_(r, path + ".wo", path + ".bo", d, d, r.residual_weights()),
       stream_(r.stream(path + ".dropout")) {}
 
 }  // namespace attune

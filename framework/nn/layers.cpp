@@ -15,6 +15,6 @@ Norm::Norm(Registry& r, const std::string& path, Index d, NormKind kind)
 
 Mlp::Mlp(Registry& r, const std::string& path, Index d, Index d_hidden)
     : first_(r, path + ".w1", path + ".b1", d, d_hidden),
-      second_(r, path + ".w2", path + ".b2", d_hidden, d) {}
+      second_(r, path + ".w2", path + ".b2", d_hidden, d, r.residual_weights()) {}
 
 }  // namespace attune

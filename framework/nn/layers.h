@@ -12,8 +12,11 @@ namespace attune {
 class Linear {
  public:
   Linear() = default;
+  // The weight begins as the registry says of linear maps, or as given; the bias at zero.
+  Linear(Registry& r, const std::string& weight, const std::string& bias, Index d_in, Index d_out)
+      : Linear(r, weight, bias, d_in, d_out, r.weights()) {}
   Linear(Registry& r, const std::string& weight, const std::string& bias, Index d_in, Index d_out,
-         Initialiser init = Initialiser::xavier_uniform());
+         Initialiser init);
   template <class Real>
   Var operator()(const Pass<Real>& pass, Var x) const {
     return linear(pass.tape, x, pass[weight_], pass[bias_]);

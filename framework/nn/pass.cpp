@@ -11,6 +11,16 @@ RowCoordinates coordinates_of(const PackedRows& rows, Arena& arena) {
   return {example, token};
 }
 
+RowCoordinates coordinates_of_examples(const PackedRows& rows, Arena& arena) {
+  return {rows.example, arena.zeros<std::int32_t>({rows.n_examples()})};
+}
+
+View<const std::int32_t> last_rows(const PackedRows& rows, Arena& arena) {
+  const auto last = arena.view<std::int32_t>({rows.n_examples()});
+  for (Index e = 0; e < rows.n_examples(); ++e) last[e] = rows.offsets[e + 1] - 1;
+  return last;
+}
+
 template <class Real>
 Pass<Real> with_cls_rows(const Pass<Real>& pass) {
   Pass<Real> longer = pass;

@@ -27,6 +27,12 @@ struct Pass {
 // Example and place in its example of each packed row, in the arena.
 RowCoordinates coordinates_of(const PackedRows& rows, Arena& arena);
 
+// The same of one row an example.
+RowCoordinates coordinates_of_examples(const PackedRows& rows, Arena& arena);
+
+// The row of each example that is its last.
+View<const std::int32_t> last_rows(const PackedRows& rows, Arena& arena);
+
 // The same pass when every example has got one more row in front.
 template <class Real>
 Pass<Real> with_cls_rows(const Pass<Real>& pass);

@@ -46,12 +46,40 @@ ParameterBlock<Real>::ParameterBlock(const Registry& registry)
       memory_(static_cast<std::size_t>(registry.block_size()) * sizeof(Real) + 64),
       all_(memory_.zeros<Real>({registry.block_size()})) {}
 
+namespace {
+
+// Standard deviation of normal initialisers, half width of uniform ones.
+double spread(const Initialiser& init, const Shape& shape) {
+  const auto d_out = static_cast<double>(shape[0]);
+  const double d_in = shape.rank() > 1 ? static_cast<double>(shape[1]) : 1.0;
+  switch (init.kind) {
+    case Initialiser::Kind::xavier_uniform:
+      return init.scale * std::sqrt(6.0 / (d_in + d_out));
+    case Initialiser::Kind::xavier_normal:
+      return init.scale * std::sqrt(2.0 / (d_in + d_out));
+    case Initialiser::Kind::kaiming_uniform:
+      return init.scale * std::sqrt(6.0 / d_in);
+    case Initialiser::Kind::kaiming_normal:
+      return init.scale * std::sqrt(2.0 / d_in);
+    case Initialiser::Kind::torch_linear:
+      return init.scale / std::sqrt(d_in);
+    case Initialiser::Kind::normal:
+    case Initialiser::Kind::zeros:
+    case Initialiser::Kind::ones:
+      break;
+  }
+  return init.scale;
+}
+
+}  // namespace
+
 template <class Real>
 void initialise(const Registry& registry, std::uint64_t seed, const ParameterBlock<Real>& values) {
   for (const ParameterId id : registry.by_name()) {
     const Registry::Parameter& p = registry[id];
     const View<Real> x = values[id];
     const Stream stream(seed, "init", p.name);
+    const double s = spread(p.init, p.shape);
     switch (p.init.kind) {
       case Initialiser::Kind::zeros:
         std::fill(x.begin(), x.end(), Real(0));
@@ -60,14 +88,15 @@ void initialise(const Registry& registry, std::uint64_t seed, const ParameterBlo
         std::fill(x.begin(), x.end(), Real(1));
         break;
       case Initialiser::Kind::normal:
-        kernels::fill_normal<Real>(stream, p.init.scale, x);
+      case Initialiser::Kind::xavier_normal:
+      case Initialiser::Kind::kaiming_normal:
+        kernels::fill_normal<Real>(stream, s, x);
         break;
-      case Initialiser::Kind::xavier_uniform: {
-        const auto fans = static_cast<double>(p.shape[0] + (p.shape.rank() > 1 ? p.shape[1] : 1));
-        const double a = p.init.scale * std::sqrt(6.0 / fans);
-        kernels::fill_uniform<Real>(stream, -a, a, x);
+      case Initialiser::Kind::xavier_uniform:
+      case Initialiser::Kind::kaiming_uniform:
+      case Initialiser::Kind::torch_linear:
+        kernels::fill_uniform<Real>(stream, -s, s, x);
         break;
-      }
     }
   }
 }

@@ -10,11 +10,21 @@
 
 namespace attune {
 
-// How a parameter begins. Fans are those of the whole tensor: [d_out, d_in], or [rows, d].
+// How a parameter begins (nn/initialise.h has the formulas). Fans are those of the whole tensor:
+// [d_out, d_in], or [rows, d].
 struct Initialiser {
-  enum class Kind { zeros, ones, normal, xavier_uniform };
+  enum class Kind {
+    zeros,
+    ones,
+    normal,
+    xavier_uniform,
+    xavier_normal,
+    kaiming_uniform,
+    kaiming_normal,
+    torch_linear
+  };
   Kind kind = Kind::zeros;
-  double scale = 1.0;  // normal: the standard deviation; xavier_uniform: the gain
+  double scale = 1.0;  // normal: the standard deviation; of the others a factor
 
   static Initialiser zeros() { return {Kind::zeros, 0}; }
   static Initialiser ones() { return {Kind::ones, 1}; }
@@ -48,6 +58,14 @@ class Registry {
 
   ParameterId parameter(const std::string& name, const Shape& shape, Initialiser init, Decay decay);
   StreamId stream(const std::string& name);
+  // How weights begin that are registered from here on: those of linear maps, and of the linear
+  // maps that write into a residual stream.
+  void set_weights(Initialiser weights, Initialiser residual) {
+    weights_ = weights;
+    residual_ = residual;
+  }
+  Initialiser weights() const { return weights_; }
+  Initialiser residual_weights() const { return residual_; }
   void finish();
 
   const Parameter& operator[](ParameterId id) const {
@@ -65,6 +83,8 @@ class Registry {
   std::vector<std::string> streams_;
   std::map<std::string, int> names_;
   std::vector<ParameterId> by_name_;
+  Initialiser weights_ = Initialiser::xavier_uniform();
+  Initialiser residual_ = Initialiser::xavier_uniform();
   Index block_size_ = 0, n_parameters_ = 0;
 };
 

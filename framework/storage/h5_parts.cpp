@@ -59,6 +59,11 @@ void write_predictions(H5Group& predictions, const std::string& split, const Pre
     group.write(name, *column);
     group.attach_scale(name, 0, "example");
   }
+  if (!p.position.empty()) {
+    check_size(group, "position", p.position.size(), p.example.size());
+    group.write("position", p.position);
+    group.attach_scale("position", 0, "example");
+  }
   const Dims dims = {static_cast<Index>(p.example.size()), p.n_outputs};
   check_size(group, "output", p.output.size(), count(dims));
   group.write("output", dims, p.output.data());
@@ -77,6 +82,7 @@ Predictions read_predictions(const H5Group& group) {
                output.dims.size());
   p.n_outputs = output.dims[1];
   p.output = group.read<float>("output");
+  if (group.has_dataset("position")) p.position = group.read<Index>("position");
   return p;
 }
 

@@ -21,7 +21,9 @@ namespace attune {
 //   /metrics/<split>      step, and one float64 series a metric with units, long_name, goal where
 //   they are known /final                <split>_<metric>, float64 scalars with split, metric,
 //   units, goal, how /predictions/<split>  example (dimension), group, target, output [example,
-//   size_<n>] /probes/<name>        the dimensions' coordinates, and float64 quantities over them
+//   size_<n>], and position in the example
+//                       where rows have targets
+//   /probes/<name>        the dimensions' coordinates, and float64 quantities over them
 //   /weights              float32 by path name, attributes which and step; further sets in
 //   /weights/<which> /config               resolved_yaml, and each leaf as an attribute: bool as
 //   int8, int64, float64, text or lists of these,

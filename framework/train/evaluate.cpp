@@ -4,6 +4,30 @@
 
 namespace attune {
 
+namespace {
+
+// The rows of the batch that have a target, or its examples.
+void add(const Batch& batch, View<const float> logits, bool row_targets, Predictions& p) {
+  const PackedRows rows = batch.rows();
+  const auto entry = [&](Index e, Index row) {
+    const float* z = logits.row(row);
+    p.output.insert(p.output.end(), z, z + p.n_outputs);
+    p.target.push_back(batch.targets()[row]);
+    p.example.push_back(rows.example[e]);
+    p.group.push_back(batch.groups()[static_cast<std::size_t>(e)]);
+  };
+  for (Index e = 0; e < batch.n_examples(); ++e) {
+    if (!row_targets) entry(e, e);
+    for (Index row = rows.offsets[e]; row_targets && row < rows.offsets[e + 1]; ++row) {
+      if (batch.targets()[row] == kNoTarget) continue;
+      entry(e, row);
+      p.position.push_back(row - rows.offsets[e]);
+    }
+  }
+}
+
+}  // namespace
+
 Predictions predict(Learner<float>& learner, const Dataset& data, Split split, BatchRule rule,
                     Batch& batch) {
   Packer packer(data.n_tokens(split), rule, 0, std::string(name_of(split)));
@@ -12,11 +36,7 @@ Predictions predict(Learner<float>& learner, const Dataset& data, Split split, B
   p.n_outputs = data.n_classes();
   for (Index b = 0; b < plan.size(); ++b) {
     batch.assemble(data, split, plan[b]);
-    const View<const float> logits = learner.evaluate(batch);
-    p.output.insert(p.output.end(), logits.begin(), logits.end());
-    p.target.insert(p.target.end(), batch.targets().begin(), batch.targets().end());
-    p.example.insert(p.example.end(), batch.rows().example.begin(), batch.rows().example.end());
-    p.group.insert(p.group.end(), batch.groups().begin(), batch.groups().end());
+    add(batch, learner.evaluate(batch), data.row_targets(), p);
   }
   return p;
 }

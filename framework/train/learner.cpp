@@ -6,12 +6,12 @@
 namespace attune {
 
 template <class Real>
-Learner<Real>::Learner(const LearnerOptions& options, Index n_classes, std::uint64_t seed)
+Learner<Real>::Learner(const LearnerOptions& options, const RowSpec& data, std::uint64_t seed)
     : options_(options),
       training_tape_(arena_),
       evaluation_tape_(arena_, false),
-      n_classes_(n_classes) {
-  model_ = std::make_unique<Vit>(registry_, options.model, n_classes);
+      data_(data) {
+  model_ = options.model->make(registry_, data);
   registry_.finish();
   values_ = std::make_unique<ParameterBlock<Real>>(registry_);
   grads_ = std::make_unique<ParameterBlock<Real>>(registry_);
@@ -34,35 +34,40 @@ Pass<Real> Learner<Real>::pass(Tape<Real>& tape, const Batch& batch, bool traini
 }
 
 template <class Real>
-View<const Real> Learner<Real>::converted(const Batch& batch) {
-  if constexpr (std::is_same_v<Real, float>) {
-    return batch.patches();
+Var Learner<Real>::logits_of(Tape<Real>& tape, const Pass<Real>& pass, const Batch& batch) {
+  ModelInput input;
+  if (data_.kind == RowSpec::Kind::tokens) {
+    input.tokens = batch.tokens();
+  } else if constexpr (std::is_same_v<Real, float>) {
+    input.values = tape.constant(batch.values());
   } else {
-    const auto x = arena_.view<Real>(batch.patches().shape());
-    std::copy(batch.patches().begin(), batch.patches().end(), x.begin());
-    return x;
+    const auto x = arena_.view<Real>(batch.values().shape());
+    std::copy(batch.values().begin(), batch.values().end(), x.begin());
+    input.values = tape.constant(View<const Real>(x));
   }
+  return (*model_)(pass, input);
 }
 
 template <class Real>
 typename Learner<Real>::Step Learner<Real>::differentiate(const Batch& batch, Index step) {
   const Pass<Real> p = pass(training_tape_, batch, true, step);
   std::fill(grads().begin(), grads().end(), Real(0));
-  const Var logits = (*model_)(p, training_tape_.constant(converted(batch)));
-  const Var loss = cross_entropy(training_tape_, logits, batch.targets());
+  const Var logits = logits_of(training_tape_, p, batch);
+  const Var loss = loss_of(training_tape_, options_.loss, logits, batch.targets());
   training_tape_.backward(loss);
   logits_ = training_tape_.value(logits);
 
-  Index right = 0;
-  for (Index e = 0; e < batch.n_examples(); ++e) {
-    const Real* z = logits_.row(e);
-    right += std::max_element(z, z + n_classes_) - z == batch.targets()[e];
+  Index right = 0, all = 0;
+  for (Index i = 0; i < batch.targets().size(); ++i) {
+    const Real* z = logits_.row(i);
+    right += std::max_element(z, z + data_.n_classes) - z == batch.targets()[i];
+    all += batch.targets()[i] != kNoTarget;
   }
   Step result;
   result.loss = static_cast<double>(training_tape_.value(loss)[0]);
   result.accuracy = std::isnan(result.loss)
                         ? result.loss  // among NaN there is no largest logit
-                        : static_cast<double>(right) / static_cast<double>(batch.n_examples());
+                        : static_cast<double>(right) / static_cast<double>(std::max<Index>(all, 1));
   return result;
 }
 
@@ -82,7 +87,7 @@ typename Learner<Real>::Step Learner<Real>::step(const Batch& batch, Index step)
 template <class Real>
 View<const Real> Learner<Real>::evaluate(const Batch& batch) {
   const Pass<Real> p = pass(evaluation_tape_, batch, false, 0);
-  const Var logits = (*model_)(p, evaluation_tape_.constant(converted(batch)));
+  const Var logits = logits_of(evaluation_tape_, p, batch);
   logits_ = evaluation_tape_.value(logits);
   return logits_;
 }

@@ -4,14 +4,16 @@
 #include <vector>
 
 #include "datasets/batch.h"
-#include "nn/vit.h"
+#include "nn/model.h"
 #include "optim/adamw.h"
 #include "optim/schedule.h"
+#include "train/loss.h"
 
 namespace attune {
 
 struct LearnerOptions {
-  VitOptions model;
+  const ModelOptions* model = nullptr;
+  LossOptions loss;
   OptimOptions optim;
   ScheduleOptions schedule;
   Index steps = 0;  // of the whole run, for the schedule
@@ -23,10 +25,10 @@ template <class Real>
 class Learner {
  public:
   // Parameters as the seed makes them.
-  Learner(const LearnerOptions& options, Index n_classes, std::uint64_t seed);
+  Learner(const LearnerOptions& options, const RowSpec& data, std::uint64_t seed);
 
   struct Step {
-    double loss = 0;       // mean over the batch's examples, before the update
+    double loss = 0;       // mean over the batch's targets, before the update
     double accuracy = 0;   // of the same logits, dropout on
     double grad_norm = 0;  // before clipping
     double lr = 0;
@@ -39,7 +41,8 @@ class Learner {
   // Both.
   Step step(const Batch& batch, Index step);
 
-  // Logits of a batch without dropout, [n_examples, n_classes]; valid until the next call.
+  // Logits of a batch without dropout, [n_examples, n_classes], or a row each where rows have
+  // targets; valid until the next call.
   View<const Real> evaluate(const Batch& batch);
 
   const Registry& registry() const { return registry_; }
@@ -54,11 +57,11 @@ class Learner {
 
  private:
   Pass<Real> pass(Tape<Real>& tape, const Batch& batch, bool training, Index step);
-  View<const Real> converted(const Batch& batch);
+  Var logits_of(Tape<Real>& tape, const Pass<Real>& pass, const Batch& batch);
 
   LearnerOptions options_;
   Registry registry_;
-  std::unique_ptr<Vit> model_;
+  std::unique_ptr<Model> model_;
   std::unique_ptr<ParameterBlock<Real>> values_, grads_;
   std::unique_ptr<AdamW<Real>> optimiser_;
   std::vector<std::uint64_t> streams_;
@@ -66,7 +69,7 @@ class Learner {
   Arena arena_;
   Tape<Real> training_tape_, evaluation_tape_;
   View<const Real> logits_;
-  Index n_classes_;
+  RowSpec data_;
 };
 
 extern template class Learner<float>;

@@ -82,9 +82,15 @@ Scored undecided(const Dataset& data, Split split) {
   return labels;
 }
 
-std::string why_absent(const std::string& name, const Scored& labels, const Dataset& data,
-                       Split split) {
-  if (labels.size() == 0) return fmt::format("the {} split is empty", name_of(split));
+// Empty where the split can have the metric.
+std::string why_absent(const std::string& name, const Dataset& data, Split split) {
+  if (data.n_examples(split) == 0) return fmt::format("the {} split is empty", name_of(split));
+  if (data.row_targets())
+    return name == "loss" || name == "accuracy"
+               ? ""
+               : "where every row has a target there are loss and accuracy";
+  const Scored labels = undecided(data, split);
+  if (classification_metric(name, labels)) return "";
   if (name == "auc" && labels.n_classes != 2)
     return fmt::format("auc needs two classes, and this data has {}", labels.n_classes);
   for (Index c = 0; c < labels.n_classes; ++c)
@@ -128,11 +134,9 @@ std::optional<double> classification_metric(const std::string& name, const Score
 }
 
 std::vector<MetricInfo> available_metrics(const Dataset& data, Split split) {
-  const Scored labels = undecided(data, split);
   std::vector<MetricInfo> metrics;
-  if (labels.size() == 0) return metrics;
   for (const MetricInfo& m : classification_metrics())
-    if (classification_metric(m.name, labels)) metrics.push_back(m);
+    if (why_absent(m.name, data, split).empty()) metrics.push_back(m);
   return metrics;
 }
 
@@ -142,13 +146,13 @@ void require_metrics(const std::string& key, const std::vector<std::string>& pat
     for (const Split split : {Split::val, Split::test}) {
       if (!path.starts_with(fmt::format("{}/", name_of(split)))) continue;
       const std::string name = path.substr(path.find('/') + 1);
-      const Scored labels = undecided(data, split);
-      if (labels.size() > 0 && classification_metric(name, labels)) continue;
+      const std::string why = why_absent(name, data, split);
+      if (why.empty()) continue;
       throw KeyedDataError(
           {key,
            fmt::format("{} asks for {}, which {}cannot be had: {}", key, path,
                        fold ? fmt::format("in fold {} ", *fold) : "",
-                       why_absent(name, labels, data, split)),
+                       why),
            key == "select.by" ? "Set select.how=last, choose by another metric, or split otherwise "
                                 "(data.split)"
                               : "Leave it out, or split otherwise (data.split)",

@@ -98,9 +98,15 @@ void CheckpointOptions::fields(FieldList& f) {
 void ResultsOptions::fields(FieldList& f) {
   f.texts("save_parameters", save_parameters, Role::result,
           "steps whose parameters the run file keeps: chosen, initial, last, or step numbers");
+  f.texts("predictions", predictions, Role::result,
+          "splits whose outputs the run file keeps: val, test");
   f.integer("hash_every", hash_every, {1, 1e9}, Role::result,
             "steps from one hash of all parameters to the next");
   f.rule([this]() -> std::optional<Complaint> {
+    for (const std::string& split : predictions)
+      if (split != "val" && split != "test")
+        return Complaint{"predictions", fmt::format("predictions has '{}'", split),
+                         "allowed are val and test", {}};
     for (const std::string& which : save_parameters) {
       const bool word = which == "chosen" || which == "initial" || which == "last";
       const auto step = as_integer(which);

@@ -50,6 +50,7 @@ struct CheckpointOptions {
 // results: what else the run file keeps.
 struct ResultsOptions {
   std::vector<std::string> save_parameters = {"chosen"};  // chosen, initial, last, step numbers
+  std::vector<std::string> predictions = {"val", "test"};
   Index hash_every = 100;
 
   void fields(FieldList& f);

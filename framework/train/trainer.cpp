@@ -34,24 +34,29 @@ Trainer::Trainer(const TrainerOptions& options, const Dataset& data, Index seed,
       data_(data),
       seed_(static_cast<std::uint64_t>(seed)),
       recorder_(recorder),
-      learner_(options.learner(), data.n_classes(), seed_),
+      learner_(options.learner(), data.spec(), seed_),
       batches_(Packer(data.n_tokens(Split::train), batch_rule(options.train), seed)),
-      augmenter_(data.augment(), seed_),
+      augmenter_(data.images() ? data.images()->augment() : AugmentOptions{}, seed_),
       last_checkpoint_(std::chrono::steady_clock::now()) {
-  batch_.reserve(batches_.packer().max_tokens(), batches_.packer().max_examples(), data.patch());
+  batch_.reserve(data, batches_.packer().max_tokens(), batches_.packer().max_examples());
 }
 
 void Trainer::check(const TrainerOptions& options, const Dataset& data) {
+  if (const auto misfit = options.model.chosen().misfit(data.spec())) {
+    Complaint at_key = *misfit;
+    at_key.key = "model." + at_key.key;
+    throw KeyedDataError(std::move(at_key));
+  }
   for (const Split split : kSplits)
     Packer(data.n_tokens(split), batch_rule(options.train), 0, std::string(name_of(split)));
   if (const auto& from = options.train.init_from)
     load_weights(read_weights(*from), *from,
-                 Learner<float>(options.learner(), data.n_classes(), 0));
+                 Learner<float>(options.learner(), data.spec(), 0));
 }
 
 void Trainer::declare() {
   recorder_.content().class_names = data_.class_names();
-  recorder_.content().gray = data_.gray();
+  if (data_.images()) recorder_.content().gray = data_.images()->gray();
   train_metrics_ = {{"loss", "nat", "mean cross-entropy of the step's batch", "minimize"},
                     {"accuracy", "1", "accuracy on the step's batch", "maximize"},
                     {"grad_norm", "1", "L2 norm of the gradient before clipping", ""},
@@ -139,7 +144,7 @@ void Trainer::run() {
 
 bool Trainer::train_step(Index step) {
   if (augmenter_.any()) {
-    batch_.assemble_augmented(data_, batches_.next(), augmenter_, step);
+    batch_.assemble_augmented(*data_.images(), batches_.next(), augmenter_, step);
   } else {
     batch_.assemble(data_, Split::train, batches_.next());
   }
@@ -245,10 +250,12 @@ void Trainer::test_chosen() {
   }
   set_values(chosen_.values);
   if (wants("chosen")) keep("chosen", chosen_.step);
-  if (!val_metrics_.empty()) content.predictions["val"] = evaluate(Split::val);
+  if (!val_metrics_.empty() && keeps_predictions("val"))
+    content.predictions["val"] = evaluate(Split::val);
   if (!test_metrics_.empty()) {
-    const Predictions& tested = content.predictions["test"] = evaluate(Split::test);
+    Predictions tested = evaluate(Split::test);
     const std::vector<double> row = measured(Split::test, scored(tested));
+    if (keeps_predictions("test")) content.predictions["test"] = std::move(tested);
     recorder_.row("test", chosen_.step, row);
     record_final("test", row, how);
     for (std::size_t i = 0; i < row.size(); ++i)
@@ -269,9 +276,20 @@ void Trainer::give_up(Index step) {
   save_weights();
 }
 
+namespace {
+
+bool holds(const std::vector<std::string>& words, const std::string& word) {
+  return std::find(words.begin(), words.end(), word) != words.end();
+}
+
+}  // namespace
+
 bool Trainer::wants(const std::string& which) const {
-  const auto& asked = options_.results.save_parameters;
-  return std::find(asked.begin(), asked.end(), which) != asked.end();
+  return holds(options_.results.save_parameters, which);
+}
+
+bool Trainer::keeps_predictions(const std::string& split) const {
+  return holds(options_.results.predictions, split);
 }
 
 void Trainer::keep(const std::string& which, Index step) { kept_[which] = {step, values()}; }

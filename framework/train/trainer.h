@@ -15,7 +15,8 @@
 namespace attune {
 
 struct TrainerOptions {
-  VitOptions model;
+  ModelConfig model;
+  LossOptions loss;
   OptimOptions optim;
   ScheduleOptions schedule;
   TrainOptions train;
@@ -24,7 +25,7 @@ struct TrainerOptions {
   CheckpointOptions checkpoint;
   ResultsOptions results;
 
-  LearnerOptions learner() const { return {model, optim, schedule, train.steps}; }
+  LearnerOptions learner() const { return {&model.chosen(), loss, optim, schedule, train.steps}; }
 };
 
 // The loop: batches, steps, evaluations, the choice of a step, checkpoints. What it computes is a
@@ -66,6 +67,7 @@ class Trainer {
   bool evaluate_and_choose(Index step);
   void keep(const std::string& which, Index step);
   bool wants(const std::string& which) const;
+  bool keeps_predictions(const std::string& split) const;
   void test_chosen();
   void give_up(Index step);
   void save_weights();

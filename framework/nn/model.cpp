@@ -1,0 +1,47 @@
+#include "nn/model.h"
+
+#include "nn/perceptron.h"
+#include "nn/transformer.h"
+
+namespace attune {
+namespace {
+
+template <class Options>
+std::unique_ptr<ModelOptions> make() {
+  return std::make_unique<Options>();
+}
+
+}  // namespace
+
+const std::vector<ModelKind>& model_kinds() {
+  static const std::vector<ModelKind> kinds = {
+      {"vit", "vision transformer over packed patches of images of any size", make<VitOptions>},
+      {"encoder", "transformer over tokens or vectors, each row of which sees every other",
+       make<EncoderModelOptions>},
+      {"decoder", "transformer over tokens or vectors, each row of which sees those before it",
+       make<DecoderOptions>},
+      {"mlp", "perceptron with hidden layers on the mean of an example's rows", make<MlpOptions>},
+      {"linear", "linear map of the mean of an example's rows: logistic regression",
+       make<LinearOptions>},
+  };
+  return kinds;
+}
+
+ModelConfig::ModelConfig() {
+  for (const ModelKind& each : model_kinds()) options_.push_back(each.options());
+}
+
+std::vector<FieldVariant::Alternative> ModelConfig::alternatives() {
+  std::vector<FieldVariant::Alternative> all;
+  for (std::size_t i = 0; i < options_.size(); ++i)
+    all.push_back(FieldList::alternative(model_kinds()[i].name, model_kinds()[i].doc, *options_[i]));
+  return all;
+}
+
+const ModelOptions& ModelConfig::chosen() const {
+  for (std::size_t i = 0; i < options_.size(); ++i)
+    if (model_kinds()[i].name == kind) return *options_[i];
+  throw ConfigError(fmt::format("model.kind={} is no kind of model", kind));
+}
+
+}  // namespace attune

@@ -1,0 +1,72 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/fields.h"
+#include "nn/pass.h"
+
+namespace attune {
+
+// What a batch gives to a model: values [n, width] as a node of the tape, or tokens [n].
+struct ModelInput {
+  Var values;
+  View<const std::int32_t> tokens;
+};
+
+// From a batch to logits: [n_examples, n_classes], or [n rows, n_classes] where rows have targets.
+class Model {
+ public:
+  virtual ~Model() = default;
+  virtual Var operator()(const Pass<float>& pass, const ModelInput& input) const = 0;
+  virtual Var operator()(const Pass<double>& pass, const ModelInput& input) const = 0;
+};
+
+// For a class with a forward() that is a template over Real.
+template <class Derived>
+class ModelOf : public Model {
+ public:
+  Var operator()(const Pass<float>& pass, const ModelInput& input) const final {
+    return static_cast<const Derived*>(this)->forward(pass, input);
+  }
+  Var operator()(const Pass<double>& pass, const ModelInput& input) const final {
+    return static_cast<const Derived*>(this)->forward(pass, input);
+  }
+};
+
+// The options of one kind of model.
+struct ModelOptions {
+  virtual ~ModelOptions() = default;
+  virtual void fields(FieldList& f) = 0;
+  // Side of the patches that it reads; of no meaning where data has none.
+  virtual Index patch_side() const { return 16; }
+  // What keeps it from reading such rows; the key is one of its own.
+  virtual std::optional<Complaint> misfit(const RowSpec& spec) const = 0;
+  // Registers parameters and streams. The options must outlive the model.
+  virtual std::unique_ptr<Model> make(Registry& r, const RowSpec& spec) const = 0;
+};
+
+struct ModelKind {
+  std::string name, doc;
+  std::unique_ptr<ModelOptions> (*options)();
+};
+
+// Every kind of model, in the order in which they are listed.
+const std::vector<ModelKind>& model_kinds();
+
+// The key `model` of a config: `kind`, and the options of each kind, of which the chosen one
+// counts. Declare it with fields.variant("model", model.kind, model.alternatives(), doc).
+class ModelConfig {
+ public:
+  ModelConfig();
+  std::string kind = "vit";
+  std::vector<FieldVariant::Alternative> alternatives();
+  const ModelOptions& chosen() const;
+
+ private:
+  std::vector<std::unique_ptr<ModelOptions>> options_;  // as model_kinds()
+};
+
+}  // namespace attune

@@ -1,0 +1,71 @@
+#include "nn/perceptron.h"
+
+namespace attune {
+namespace {
+
+std::optional<Complaint> misfit_of(const RowSpec& spec, const std::string& kind) {
+  if (spec.kind != RowSpec::Kind::tokens) return std::nullopt;
+  return Complaint{"kind", fmt::format("kind={} reads numbers, and this data are tokens", kind),
+                   "set model.kind=encoder or decoder", {}};
+}
+
+}  // namespace
+
+void MlpOptions::fields(FieldList& f) {
+  f.integers("hidden", hidden, {1, 1 << 16}, Role::result, "units of each hidden layer");
+  f.real("dropout", dropout, {0.0, 0.999}, Role::result,
+         "share of hidden units dropped in training");
+  f.group("init", init, "how weights begin");
+}
+
+std::optional<Complaint> MlpOptions::misfit(const RowSpec& spec) const {
+  return misfit_of(spec, "mlp");
+}
+
+std::unique_ptr<Model> MlpOptions::make(Registry& r, const RowSpec& spec) const {
+  r.set_weights(init.weights(), init.residual(0));
+  return std::make_unique<Perceptron>(r, hidden, dropout, spec);
+}
+
+void LinearOptions::fields(FieldList& f) { f.group("init", init, "how weights begin"); }
+
+std::optional<Complaint> LinearOptions::misfit(const RowSpec& spec) const {
+  return misfit_of(spec, "linear");
+}
+
+std::unique_ptr<Model> LinearOptions::make(Registry& r, const RowSpec& spec) const {
+  r.set_weights(init.weights(), init.residual(0));
+  return std::make_unique<Perceptron>(r, std::vector<Index>(), 0.0, spec);
+}
+
+Perceptron::Perceptron(Registry& r, const std::vector<Index>& hidden, double dropout,
+                       const RowSpec& spec)
+    : dropout_(dropout), row_targets_(spec.row_targets) {
+  Index width = spec.width;
+  for (std::size_t i = 0; i < hidden.size(); ++i) {
+    const std::string name = "layer" + std::to_string(i);
+    layers_.push_back({Linear(r, name + ".weight", name + ".bias", width, hidden[i]),
+                       r.stream(name + ".dropout")});
+    width = hidden[i];
+  }
+  head_ = Linear(r, "head.weight", "head.bias", width, spec.n_classes);
+}
+
+template <class Real>
+Var Perceptron::forward(const Pass<Real>& pass, const ModelInput& input) const {
+  Tape<Real>& t = pass.tape;
+  Var x = input.values;
+  RowCoordinates rows = pass.coordinates;
+  if (!row_targets_) {
+    x = mean_pool(t, x, pass.rows.offsets);
+    rows = coordinates_of_examples(pass.rows, t.arena());
+  }
+  for (const Layer& layer : layers_)
+    x = dropout(t, gelu(t, layer.linear(pass, x)), rows, pass.dropout(layer.stream, dropout_));
+  return head_(pass, x);
+}
+
+template Var Perceptron::forward<float>(const Pass<float>&, const ModelInput&) const;
+template Var Perceptron::forward<double>(const Pass<double>&, const ModelInput&) const;
+
+}  // namespace attune

@@ -1,0 +1,154 @@
+#include "nn/transformer.h"
+
+namespace attune {
+namespace {
+
+// Position tables, tokens and the class token begin small (Dosovitskiy et al. 2021, their code:
+// normal, sd .02; Radford et al. 2019 alike).
+constexpr double kEmbeddingSd = 0.02;
+
+}  // namespace
+
+void TransformerOptions::fields(FieldList& f) {
+  EncoderOptions::fields(f);
+  f.choice("position", position,
+           {{"none", Position::none},
+            {"learned", Position::learned},
+            {"factorised_2d", Position::factorised_2d}},
+           Role::result, "how rows know their place");
+  f.integer("position_size", position_size, {1, 1 << 20}, Role::result,
+            "length of the position tables; what is longer reads them by interpolation");
+  f.choice("pool", pool,
+           {{"mean", Pool::mean},
+            {"cls", Pool::cls},
+            {"attention", Pool::attention},
+            {"last", Pool::last}},
+           Role::result, "how an example's rows become one, where rows have no targets");
+  f.boolean("tie_embedding", tie_embedding, Role::result,
+            "the embedding of tokens is the head's weight, too");
+  f.group("init", init, "how weights begin");
+}
+
+std::optional<Complaint> TransformerOptions::misfit(const RowSpec& spec) const {
+  if (spec.kind == RowSpec::Kind::patches)
+    return Complaint{"kind", "reads sequences, and this data are images", "set model.kind=vit", {}};
+  if (position == Position::factorised_2d)
+    return Complaint{"position", "position=factorised_2d needs a grid, and sequences have none",
+                     "set model.position=learned", {}};
+  if (spec.row_targets && pool == Pool::cls)
+    return Complaint{"pool", "pool=cls adds a row that has no target, and here every row has one",
+                     "leave pool out", {}};
+  if (tie_embedding && (spec.kind != RowSpec::Kind::tokens || spec.vocabulary != spec.n_classes))
+    return Complaint{"tie_embedding",
+                     fmt::format("tie_embedding needs as many classes as tokens, and here are {} "
+                                 "classes and {} tokens",
+                                 spec.n_classes, spec.vocabulary),
+                     "set model.tie_embedding=false", {}};
+  return std::nullopt;
+}
+
+std::unique_ptr<Model> TransformerOptions::make(Registry& r, const RowSpec& spec) const {
+  return std::make_unique<Transformer>(r, *this, spec);
+}
+
+VitOptions::VitOptions() {
+  position = Position::factorised_2d;
+  position_size = 32;
+}
+
+void VitOptions::fields(FieldList& f) {
+  f.integer("patch", patch, {1, 256}, Role::result, "side of a square patch, in pixels");
+  TransformerOptions::fields(f);
+  f.forget("tie_embedding");  // images have no tokens
+}
+
+std::optional<Complaint> VitOptions::misfit(const RowSpec& spec) const {
+  if (spec.kind == RowSpec::Kind::patches) return std::nullopt;
+  return Complaint{"kind", "kind=vit reads images, and this data has none",
+                   "set model.kind=encoder or decoder", {}};
+}
+
+DecoderOptions::DecoderOptions() {
+  attention.pattern = AttentionPattern::causal;
+  pool = Pool::last;
+}
+
+Transformer::Transformer(Registry& r, const TransformerOptions& o, const RowSpec& spec)
+    : options_(o), spec_(spec) {
+  const Index d = o.d_model;
+  const Initialiser small = Initialiser::normal(kEmbeddingSd);
+  r.set_weights(o.init.weights(), o.init.residual(o.n_layers));
+  if (spec.kind == RowSpec::Kind::tokens) {
+    token_ = r.parameter("token.weight", {spec.vocabulary, d}, small, Decay::no);
+  } else {
+    const std::string name = spec.kind == RowSpec::Kind::patches ? "patch" : "input";
+    embed_ = Linear(r, name + ".weight", name + ".bias", spec.width, d);
+  }
+  if (o.position == Position::factorised_2d) {
+    rows_ = r.parameter("position.rows", {o.position_size, d}, small, Decay::no);
+    columns_ = r.parameter("position.columns", {o.position_size, d}, small, Decay::no);
+  }
+  if (o.position == Position::learned)
+    table_ = r.parameter("position.table", {o.position_size, d}, small, Decay::no);
+  const bool pools = !spec.row_targets;
+  if (pools && o.pool == Pool::cls) cls_ = r.parameter("cls", {d}, small, Decay::no);
+  encoder_ = Encoder(r, "encoder", o);
+  if (pools && o.pool == Pool::attention) pool_score_ = Linear(r, "pool.weight", "pool.bias", d, 1);
+  if (!o.tie_embedding) head_ = Linear(r, "head.weight", "head.bias", d, spec.n_classes);
+}
+
+template <class Real>
+Var Transformer::embedded(const Pass<Real>& pass, const ModelInput& input) const {
+  if (spec_.kind == RowSpec::Kind::tokens)
+    return embedding(pass.tape, pass[token_], input.tokens);
+  return embed_(pass, input.values);
+}
+
+template <class Real>
+Var Transformer::add_positions(const Pass<Real>& pass, Var x) const {
+  switch (options_.position) {
+    case Position::none:
+      return x;
+    case Position::learned:
+      return position_1d(pass.tape, x, pass[table_], pass.rows.offsets);
+    case Position::factorised_2d:
+      break;
+  }
+  return position_2d(pass.tape, x, pass[rows_], pass[columns_], pass.rows, false);
+}
+
+template <class Real>
+Var Transformer::pooled(const Pass<Real>& pass, Var x) const {
+  switch (options_.pool) {
+    case Pool::cls:
+      return first_row(pass.tape, x, pass.rows.offsets);
+    case Pool::attention:
+      return attention_pool(pass.tape, x, pool_score_(pass, x), pass.rows.offsets);
+    case Pool::last:
+      return embedding(pass.tape, x, last_rows(pass.rows, pass.tape.arena()));
+    case Pool::mean:
+      break;
+  }
+  return mean_pool(pass.tape, x, pass.rows.offsets);
+}
+
+template <class Real>
+Var Transformer::head(const Pass<Real>& pass, Var x) const {
+  return options_.tie_embedding ? linear(pass.tape, x, pass[token_]) : head_(pass, x);
+}
+
+template <class Real>
+Var Transformer::forward(const Pass<Real>& pass, const ModelInput& input) const {
+  Var x = add_positions(pass, embedded(pass, input));
+  if (spec_.row_targets) return head(pass, encoder_(pass, x));
+  if (options_.pool != Pool::cls) return head(pass, pooled(pass, encoder_(pass, x)));
+  // The class token becomes row 0 of each example; from here on every example has a row more.
+  x = insert_cls(pass.tape, x, pass[cls_], pass.rows.offsets);
+  const Pass<Real> longer = with_cls_rows(pass);
+  return head(longer, pooled(longer, encoder_(longer, x)));
+}
+
+template Var Transformer::forward<float>(const Pass<float>&, const ModelInput&) const;
+template Var Transformer::forward<double>(const Pass<double>&, const ModelInput&) const;
+
+}  // namespace attune

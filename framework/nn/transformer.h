@@ -1,0 +1,69 @@
+#pragma once
+
+#include "nn/block.h"
+#include "nn/initialise.h"
+#include "nn/model.h"
+
+namespace attune {
+
+enum class Pool { mean, cls, attention, last };
+enum class Position { none, learned, factorised_2d };
+
+// What all transformers have: rows are embedded, get positions, go through the encoder, and become
+// logits, row by row where rows have targets, else one row an example by `pool`.
+struct TransformerOptions : EncoderOptions, ModelOptions {
+  Position position = Position::learned;
+  Index position_size = 256;
+  Pool pool = Pool::mean;
+  bool tie_embedding = false;
+  InitOptions init;
+
+  void fields(FieldList& f) override;
+  std::optional<Complaint> misfit(const RowSpec& spec) const override;
+  std::unique_ptr<Model> make(Registry& r, const RowSpec& spec) const override;
+};
+
+// model.kind: vit. Dosovitskiy et al. 2021, over packed images of any size (NaViT, Dehghani et al.
+// 2023): position tables are read by interpolation where a grid is larger than they are.
+struct VitOptions : TransformerOptions {
+  Index patch = 16;
+
+  VitOptions();
+  void fields(FieldList& f) override;
+  Index patch_side() const override { return patch; }
+  std::optional<Complaint> misfit(const RowSpec& spec) const override;
+};
+
+// model.kind: encoder. Devlin et al. 2019.
+struct EncoderModelOptions : TransformerOptions {};
+
+// model.kind: decoder. Radford et al. 2018: causal, read at its last row.
+struct DecoderOptions : TransformerOptions {
+  DecoderOptions();
+};
+
+class Transformer : public ModelOf<Transformer> {
+ public:
+  Transformer(Registry& r, const TransformerOptions& options, const RowSpec& spec);
+
+  template <class Real>
+  Var forward(const Pass<Real>& pass, const ModelInput& input) const;
+
+ private:
+  template <class Real>
+  Var embedded(const Pass<Real>& pass, const ModelInput& input) const;
+  template <class Real>
+  Var add_positions(const Pass<Real>& pass, Var x) const;
+  template <class Real>
+  Var pooled(const Pass<Real>& pass, Var x) const;
+  template <class Real>
+  Var head(const Pass<Real>& pass, Var x) const;
+
+  const TransformerOptions& options_;
+  RowSpec spec_;
+  Linear embed_, pool_score_, head_;
+  ParameterId token_, cls_, rows_, columns_, table_;
+  Encoder encoder_;
+};
+
+}  // namespace attune
