@@ -41,8 +41,8 @@ class Dataset {
   virtual ~Dataset() = default;
 
   virtual RowSpec::Kind row_kind() const = 0;
-  virtual Index width() const { return 0; }        // values a row
-  virtual Index vocabulary() const { return 0; }   // of tokens
+  virtual Index width() const { return 0; }       // values a row
+  virtual Index vocabulary() const { return 0; }  // of tokens
   virtual bool row_targets() const { return false; }
   virtual const std::vector<std::string>& class_names() const = 0;
   Index n_classes() const { return static_cast<Index>(class_names().size()); }

@@ -34,14 +34,15 @@ ModelConfig::ModelConfig() {
 std::vector<FieldVariant::Alternative> ModelConfig::alternatives() {
   std::vector<FieldVariant::Alternative> all;
   for (std::size_t i = 0; i < options_.size(); ++i)
-    all.push_back(FieldList::alternative(model_kinds()[i].name, model_kinds()[i].doc, *options_[i]));
+    all.push_back(
+        FieldList::alternative(model_kinds()[i].name, model_kinds()[i].doc, *options_[i]));
   return all;
 }
 
-const ModelOptions& ModelConfig::chosen() const {
+ModelOptions& ModelConfig::find(const std::string& name) const {
   for (std::size_t i = 0; i < options_.size(); ++i)
-    if (model_kinds()[i].name == kind) return *options_[i];
-  throw ConfigError(fmt::format("model.kind={} is no kind of model", kind));
+    if (model_kinds()[i].name == name) return *options_[i];
+  throw ConfigError(fmt::format("model.kind={} is no kind of model", name));
 }
 
 }  // namespace attune

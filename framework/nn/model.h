@@ -63,7 +63,8 @@ class ModelConfig {
   ModelConfig();
   std::string kind = "vit";
   std::vector<FieldVariant::Alternative> alternatives();
-  const ModelOptions& chosen() const;
+  const ModelOptions& chosen() const { return find(kind); }
+  ModelOptions& find(const std::string& kind) const;  // ConfigError when there is none
 
  private:
   std::vector<std::unique_ptr<ModelOptions>> options_;  // as model_kinds()

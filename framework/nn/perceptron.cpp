@@ -5,8 +5,10 @@ namespace {
 
 std::optional<Complaint> misfit_of(const RowSpec& spec, const std::string& kind) {
   if (spec.kind != RowSpec::Kind::tokens) return std::nullopt;
-  return Complaint{"kind", fmt::format("kind={} reads numbers, and this data are tokens", kind),
-                   "set model.kind=encoder or decoder", {}};
+  return Complaint{"kind",
+                   fmt::format("kind={} reads numbers, and this data are tokens", kind),
+                   "set model.kind=encoder or decoder",
+                   {}};
 }
 
 }  // namespace

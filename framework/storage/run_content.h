@@ -32,8 +32,8 @@ struct FinalMetric {
 struct Predictions {
   std::vector<Index> example, group, target;
   Index n_outputs = 0;
-  std::vector<float> output;    // [n, n_outputs] logits or values
-  std::vector<Index> position;  // the row in its example, where rows have targets; else empty
+  std::vector<float> output;         // [n, n_outputs] logits or values
+  std::vector<Index> position = {};  // the row in its example, where rows have targets; else empty
 };
 
 // A probe's dimension: "step", "layer", "parameter", … with its coordinates (numbers, or words).

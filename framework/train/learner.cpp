@@ -7,10 +7,7 @@ namespace attune {
 
 template <class Real>
 Learner<Real>::Learner(const LearnerOptions& options, const RowSpec& data, std::uint64_t seed)
-    : options_(options),
-      training_tape_(arena_),
-      evaluation_tape_(arena_, false),
-      data_(data) {
+    : options_(options), training_tape_(arena_), evaluation_tape_(arena_, false), data_(data) {
   model_ = options.model->make(registry_, data);
   registry_.finish();
   values_ = std::make_unique<ParameterBlock<Real>>(registry_);

@@ -151,8 +151,7 @@ void require_metrics(const std::string& key, const std::vector<std::string>& pat
       throw KeyedDataError(
           {key,
            fmt::format("{} asks for {}, which {}cannot be had: {}", key, path,
-                       fold ? fmt::format("in fold {} ", *fold) : "",
-                       why),
+                       fold ? fmt::format("in fold {} ", *fold) : "", why),
            key == "select.by" ? "Set select.how=last, choose by another metric, or split otherwise "
                                 "(data.split)"
                               : "Leave it out, or split otherwise (data.split)",

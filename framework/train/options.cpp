@@ -105,8 +105,10 @@ void ResultsOptions::fields(FieldList& f) {
   f.rule([this]() -> std::optional<Complaint> {
     for (const std::string& split : predictions)
       if (split != "val" && split != "test")
-        return Complaint{"predictions", fmt::format("predictions has '{}'", split),
-                         "allowed are val and test", {}};
+        return Complaint{"predictions",
+                         fmt::format("predictions has '{}'", split),
+                         "allowed are val and test",
+                         {}};
     for (const std::string& which : save_parameters) {
       const bool word = which == "chosen" || which == "initial" || which == "last";
       const auto step = as_integer(which);

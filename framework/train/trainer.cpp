@@ -50,8 +50,7 @@ void Trainer::check(const TrainerOptions& options, const Dataset& data) {
   for (const Split split : kSplits)
     Packer(data.n_tokens(split), batch_rule(options.train), 0, std::string(name_of(split)));
   if (const auto& from = options.train.init_from)
-    load_weights(read_weights(*from), *from,
-                 Learner<float>(options.learner(), data.spec(), 0));
+    load_weights(read_weights(*from), *from, Learner<float>(options.learner(), data.spec(), 0));
 }
 
 void Trainer::declare() {

@@ -105,9 +105,9 @@ class AugmentedBatch : public testing::Test {
   }
   std::vector<float> patches_of(const std::vector<Index>& indices, std::size_t place, Index step) {
     Batch batch;
-    batch.assemble_augmented(*data_, indices, Augmenter(both(), 3), step);
-    const float* first = batch.patches().row(batch.rows().offsets[static_cast<Index>(place)]);
-    return {first, batch.patches().row(batch.rows().offsets[static_cast<Index>(place) + 1])};
+    batch.assemble_augmented(*data_->images(), indices, Augmenter(both(), 3), step);
+    const float* first = batch.values().row(batch.rows().offsets[static_cast<Index>(place)]);
+    return {first, batch.values().row(batch.rows().offsets[static_cast<Index>(place) + 1])};
   }
   std::unique_ptr<Dataset> data_;
 };
@@ -129,7 +129,7 @@ TEST_F(AugmentedBatch, GridsIdsAndTargetsAreThoseOfThePlainBatch) {
   const std::vector<Index> indices = {3, 1, 4, 15, 9};
   Batch plain, changed;
   plain.assemble(*data_, Split::train, indices);
-  changed.assemble_augmented(*data_, indices, Augmenter(both(), 3), 0);
+  changed.assemble_augmented(*data_->images(), indices, Augmenter(both(), 3), 0);
   const auto same = [](View<const std::int32_t> a, View<const std::int32_t> b) {
     return std::equal(a.begin(), a.end(), b.begin(), b.end());
   };

@@ -16,8 +16,8 @@ TEST(Batch, HoldsTheExamplesOneBehindTheOther) {
 
   const PackedRows rows = batch.rows();
   ASSERT_EQ(rows.n_examples(), 3);
-  EXPECT_EQ(rows.n_rows(), batch.patches().dim(0));
-  EXPECT_EQ(batch.patches().dim(1), 64);
+  EXPECT_EQ(rows.n_rows(), batch.values().dim(0));
+  EXPECT_EQ(batch.values().dim(1), 64);
   for (Index e = 0; e < 3; ++e) {
     const Index i = indices[static_cast<std::size_t>(e)];
     const Example expected = data->example(Split::val, i);
@@ -29,8 +29,8 @@ TEST(Batch, HoldsTheExamplesOneBehindTheOther) {
     EXPECT_EQ(batch.groups()[static_cast<std::size_t>(e)], expected.group);
 
     std::vector<float> alone(static_cast<std::size_t>(expected.n_tokens() * 64));
-    data->write_patches(Split::val, i, alone.data());
-    const float* here = batch.patches().row(rows.offsets[e]);
+    data->images()->write_patches(Split::val, i, alone.data());
+    const float* here = batch.values().row(rows.offsets[e]);
     EXPECT_EQ(std::vector<float>(here, here + alone.size()), alone);
   }
 }
@@ -39,14 +39,14 @@ TEST(Batch, AReservedBatchKeepsItsMemory) {
   const auto data = PhantomsOptions{}.open({.patch = 8, .seed = 1});
   Packer packer(data->n_tokens(Split::train), {.batch_tokens = 1024}, 0);
   Batch batch;
-  batch.reserve(packer.max_tokens(), packer.max_examples(), data->patch());
+  batch.reserve(*data, packer.max_tokens(), packer.max_examples());
   const BatchPlan& plan = packer.epoch(0);
   batch.assemble(*data, Split::train, plan[0]);
-  const float* patches = batch.patches().data();
+  const float* patches = batch.values().data();
   const std::int32_t* targets = batch.targets().data();
   for (Index b = 0; b < plan.size(); ++b) {
     batch.assemble(*data, Split::train, plan[b]);
-    EXPECT_EQ(batch.patches().data(), patches);
+    EXPECT_EQ(batch.values().data(), patches);
     EXPECT_EQ(batch.targets().data(), targets);
   }
 }

@@ -70,7 +70,7 @@ TEST_F(ImagesTest, PatchesAreTheFilesPixelsWhereNothingIsResized) {
   EXPECT_EQ(e.cols, file.table().width[static_cast<std::size_t>(e.id)]);
   std::vector<float> pixels(static_cast<std::size_t>(e.n_tokens())), patches = pixels;
   file.read_pixels(e.id, pixels.data());
-  data->write_patches(Split::test, 0, patches.data());
+  data->images()->write_patches(Split::test, 0, patches.data());
   for (std::size_t p = 0; p < pixels.size(); ++p)
     EXPECT_NEAR(patches[p], (pixels[p] / 255 - 0.5F) / 0.25F, 1e-6F);
 }
@@ -81,12 +81,12 @@ TEST_F(ImagesTest, AnImageBeforeResizingIsWhatTheFileHolds) {
   const DatasetFile file(*options_.file);
   for (const Split split : kSplits) {
     const Index i = data->n_examples(split) - 1, id = data->example(split, i).id;
-    const ImageSize size = data->image_size(split, i);
+    const ImageSize size = data->images()->image_size(split, i);
     EXPECT_EQ(size.height, file.table().height[static_cast<std::size_t>(id)]);
     EXPECT_EQ(size.width, file.table().width[static_cast<std::size_t>(id)]);
     std::vector<float> stored(static_cast<std::size_t>(size.height * size.width)), read = stored;
     file.read_pixels(id, stored.data());
-    data->read_image(split, i, View<float>(read.data(), {size.height, size.width}));
+    data->images()->read_image(split, i, View<float>(read.data(), {size.height, size.width}));
     EXPECT_EQ(read, stored);
   }
 }
@@ -97,7 +97,7 @@ TEST_F(ImagesTest, UnboundedGraysAreStandardisedOverTheTrainingPixels) {
   double sum = 0, squares = 0, count = 0;
   for (Index i = 0; i < data->n_examples(Split::train); ++i) {
     std::vector<float> x(static_cast<std::size_t>(data->example(Split::train, i).n_tokens()));
-    data->write_patches(Split::train, i, x.data());
+    data->images()->write_patches(Split::train, i, x.data());
     for (float v : x) {
       sum += v;
       squares += static_cast<double>(v) * v;
@@ -136,9 +136,9 @@ TEST_F(ImagesTest, MaxTokensHoldsForEveryImage) {
 }
 
 std::vector<float> patches_of(const Dataset& data, Split split, Index i) {
-  std::vector<float> patches(
-      static_cast<std::size_t>(data.example(split, i).n_tokens() * data.patch() * data.patch()));
-  data.write_patches(split, i, patches.data());
+  std::vector<float> patches(static_cast<std::size_t>(
+      data.example(split, i).n_tokens() * data.images()->patch() * data.images()->patch()));
+  data.images()->write_patches(split, i, patches.data());
   return patches;
 }
 
@@ -159,7 +159,7 @@ TEST_F(ImagesTest, PaddingIsBlack) {
       std::vector<float> pixels(static_cast<std::size_t>(h * w));
       file.read_pixels(e.id, pixels.data());
       const float darkest = *std::min_element(pixels.begin(), pixels.end());
-      const GrayLaw law = data->gray().value_or(GrayLaw{127.5, 63.75});
+      const GrayLaw law = data->images()->gray().value_or(GrayLaw{127.5, 63.75});
       const double black = type == PixelType::uint8 ? 0 : static_cast<double>(darkest);
       EXPECT_NEAR(patches_of(*data, Split::val, i).front(), (black - law.mean) / law.sd, 1e-5);
     }
@@ -173,8 +173,9 @@ TEST_F(ImagesTest, AsOtherDataTheOwnFileGivesTheSamePatches) {
     options_.resize.max_tokens = 12;
     const ImagesOptions fresh = options_;
     const auto own = fresh.open({.patch = 4, .seed = 0});
-    EXPECT_EQ(own->gray().has_value(), type == PixelType::float32);
-    const auto other = options_.open_other(*options_.file, 4, {own->class_names(), own->gray()});
+    EXPECT_EQ(own->images()->gray().has_value(), type == PixelType::float32);
+    const auto other =
+        options_.open_other(*options_.file, 4, {own->class_names(), own->images()->gray()});
     ASSERT_EQ(other->n_examples(Split::test), 60);
     EXPECT_EQ(other->n_examples(Split::train) + other->n_examples(Split::val), 0);
     for (const Split split : kSplits)

@@ -224,7 +224,7 @@ TEST(Phantoms, TheResizePolicyDecidesWhetherTheClassesCanBeTold) {
     for (Index i = 0; i < options.n_train; ++i) {
       const Example e = data->example(Split::train, i);
       std::vector<float> image(static_cast<std::size_t>(e.n_tokens()));
-      data->write_patches(Split::train, i, image.data());
+      data->images()->write_patches(Split::train, i, image.data());
       for (float& x : image) x = x / 4 + 0.5F;
       elongation.push_back(std::abs(log_axis_ratio({image.data(), {e.rows, e.cols}})));
       label.push_back(e.label);
@@ -257,12 +257,12 @@ TEST(Phantoms, AnImageDependsOnSeedSplitAndIndexAlone) {
              c = many.open({.patch = 8, .seed = 4});
   const Example e = a->example(Split::train, 2);
   std::vector<float> x(static_cast<std::size_t>(e.n_tokens() * 64)), y = x;
-  a->write_patches(Split::train, 2, x.data());
-  b->write_patches(Split::train, 2, y.data());
+  a->images()->write_patches(Split::train, 2, x.data());
+  b->images()->write_patches(Split::train, 2, y.data());
   EXPECT_EQ(x, y);
   EXPECT_EQ(e.id, b->example(Split::train, 2).id);
   std::vector<float> z(static_cast<std::size_t>(c->example(Split::train, 2).n_tokens() * 64));
-  c->write_patches(Split::train, 2, z.data());
+  c->images()->write_patches(Split::train, 2, z.data());
   EXPECT_NE(x, z);
 }
 
@@ -270,13 +270,13 @@ TEST(Phantoms, AnImageBeforeResizingIsWhatWasPainted) {
   const PhantomsOptions options;
   const auto data = options.open({.patch = 16, .seed = 3});
   const PhantomPainter painter(options, 3);
-  const ImageSize size = data->image_size(Split::val, 5);
+  const ImageSize size = data->images()->image_size(Split::val, 5);
   const Phantom p = painter.draw(Split::val, 5);
   EXPECT_EQ(size.height, p.height);
   EXPECT_EQ(size.width, p.width);
   std::vector<float> painted(static_cast<std::size_t>(p.height * p.width)), read = painted;
   painter.paint(Split::val, 5, View<float>(painted.data(), {p.height, p.width}));
-  data->read_image(Split::val, 5, View<float>(read.data(), {p.height, p.width}));
+  data->images()->read_image(Split::val, 5, View<float>(read.data(), {p.height, p.width}));
   EXPECT_EQ(read, painted);
 }
 
@@ -301,7 +301,7 @@ TEST(Phantoms, ManyThreadsReadTheSamePatches) {
     for (Index i = 0; i < 16; ++i) {
       std::vector<float> one(
           static_cast<std::size_t>(data->example(Split::train, i).n_tokens() * 64));
-      data->write_patches(Split::train, i, one.data());
+      data->images()->write_patches(Split::train, i, one.data());
       all.insert(all.end(), one.begin(), one.end());
     }
     return all;

@@ -5,7 +5,7 @@
 
 #include <cmath>
 
-#include "nn/vit.h"
+#include "nn/transformer.h"
 
 namespace attune {
 namespace {
@@ -73,6 +73,10 @@ TEST(Initialise, HasTheMomentsItNames) {
   EXPECT_NEAR(normal_squares / count, 4e-4, 4 * 4e-4 * std::sqrt(2 / count));
 }
 
+RowSpec patches_of(Index side, Index n_classes) {
+  return {RowSpec::Kind::patches, side * side, 0, n_classes, false, 9};
+}
+
 // Names and shapes of interface.md; a parameter that nobody registered would be missing here.
 TEST(Vit, ParametersHaveTheirPublishedNames) {
   Registry r;
@@ -83,7 +87,7 @@ TEST(Vit, ParametersHaveTheirPublishedNames) {
   o.n_heads = 2;
   o.mlp_ratio = 2;
   o.position_size = 5;
-  const Vit vit(r, o, 3);
+  o.make(r, patches_of(4, 3));
   r.finish();
   std::vector<std::string> names;
   for (const ParameterId id : r.by_name()) names.push_back(r[id].name + " " + r[id].shape.text());
@@ -118,7 +122,7 @@ TEST(Vit, OnlyMatricesDecay) {
   Registry r;
   VitOptions o;
   o.pool = Pool::cls;
-  const Vit vit(r, o, 2);
+  o.make(r, patches_of(16, 2));
   for (const auto& p : r.parameters()) {
     const bool matrix = p.name.find(".w") != std::string::npos;
     EXPECT_EQ(p.decay == Decay::yes, matrix) << p.name;

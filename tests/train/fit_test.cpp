@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include "datasets/images.h"
+#include "nn/transformer.h"
 #include "tests/small_images.h"
 #include "tests/storage/sample.h"
 #include "train/recorder.h"
@@ -19,18 +20,19 @@ TEST(Fit, WithoutDropoutTheModelLearnsItsTrainingImagesByHeart) {
   images.split.by = SplitOptions::By::example;
   images.split.stratify = SplitOptions::Stratify::none;
   TrainerOptions options;
-  options.model.patch = 8;
-  options.model.d_model = 64;
-  options.model.n_layers = 2;
-  options.model.dropout = 0;
-  options.model.attention.dropout = 0;
+  auto& vit = static_cast<VitOptions&>(options.model.find("vit"));
+  vit.patch = 8;
+  vit.d_model = 64;
+  vit.n_layers = 2;
+  vit.dropout = 0;
+  vit.attention.dropout = 0;
   options.optim.adamw.lr = 1e-3;
   options.optim.adamw.weight_decay = 0;
   options.schedule.cosine.warmup = 20;
   options.train.steps = 250;
   options.train.batch_size = 32;
   options.train.eval_every = 250;
-  const auto data = images.open({.patch = options.model.patch, .seed = 0});
+  const auto data = images.open({.patch = vit.patch, .seed = 0});
   Recorder recorder;
   Trainer(options, *data, 1, recorder).run();
   const MetricTable& train = recorder.content().metrics.at("train");

@@ -55,11 +55,11 @@ using Fault = std::function<void(View<float> grads, int n_threads)>;
 Trained trained(int n_threads, int n_steps, const VitOptions* model = nullptr,
                 const Fault& fault = {}) {
   LearnerFixture fixture;
-  if (model) fixture.options.model = *model;
+  if (model) fixture.model = *model;
   kernels::Threads threads(n_threads);
   Trained result;
   threads.run([&] {
-    Learner<float> learner(fixture.options, 2, 7);
+    Learner<float> learner(fixture.learner(), fixture.data->spec(), 7);
     BatchSequence batches = fixture.batches(4500);
     Batch batch;
     for (int step = 0; step < n_steps; ++step) {
@@ -91,7 +91,7 @@ TEST(Learner, HasTheSameBitsOnOneTwoAndFourThreads) {
 
 // The layers that the model above does not have, in two models that have the rest.
 TEST(Learner, OtherLayersHaveTheSameBitsOnOneTwoAndFourThreadsToo) {
-  VitOptions a = LearnerFixture().options.model, b = a;
+  VitOptions a = LearnerFixture().model, b = a;
   a.pool = Pool::cls;
   a.norm = NormPlacement::sandwich;
   a.norm_kind = NormKind::rms;
@@ -138,7 +138,8 @@ TEST(Learner, APlantedUnorderedSumChangesTheBitsOfFiftySteps) {
 
 TEST(Learner, AnotherSeedGivesOtherNumbers) {
   LearnerFixture fixture;
-  Learner<float> a(fixture.options, 2, 1), b(fixture.options, 2, 2);
+  Learner<float> a(fixture.learner(), fixture.data->spec(), 1),
+      b(fixture.learner(), fixture.data->spec(), 2);
   EXPECT_FALSE(same_bits<float>(a.values(), b.values()));
 }
 
@@ -146,7 +147,8 @@ TEST(Learner, AnotherSeedGivesOtherNumbers) {
 TEST(Learner, TwoInOneProcessAreAsTheyAreAlone) {
   const Trained alone = trained(1, 6);
   LearnerFixture fixture;
-  Learner<float> a(fixture.options, 2, 7), b(fixture.options, 2, 8);
+  Learner<float> a(fixture.learner(), fixture.data->spec(), 7),
+      b(fixture.learner(), fixture.data->spec(), 8);
   BatchSequence for_a = fixture.batches(4500), for_b = fixture.batches(1111);
   Batch batch;
   for (int step = 0; step < 6; ++step) {
@@ -164,9 +166,9 @@ TEST(Learner, TwoInOneProcessAreAsTheyAreAlone) {
 TEST(Learner, LogitsOfAnImageDoNotDependOnThePack) {
   for (const Pool pool : {Pool::mean, Pool::cls, Pool::attention}) {
     LearnerFixture fixture(20);
-    fixture.options.model.mlp_ratio = 1.85;  // 37 wide
-    fixture.options.model.pool = pool;
-    Learner<float> learner(fixture.options, 2, 3);
+    fixture.model.mlp_ratio = 1.85;  // 37 wide
+    fixture.model.pool = pool;
+    Learner<float> learner(fixture.learner(), fixture.data->spec(), 3);
     Batch batch;
     std::vector<std::vector<float>> alone;
     for (Index i = 0; i < 40; ++i) {
@@ -199,7 +201,7 @@ TEST(Learner, LogitsOfAnImageDoNotDependOnThePack) {
 // {b, a} up to the order of sums, because no mask moves with the pack.
 TEST(Learner, DropoutMasksDoNotMoveWithThePack) {
   LearnerFixture fixture(24);
-  Learner<double> learner(fixture.options, 2, 3);
+  Learner<double> learner(fixture.learner(), fixture.data->spec(), 3);
   Batch batch;
   const Index ab[] = {4, 9, 1}, ba[] = {1, 4, 9};
   batch.assemble(*fixture.data, Split::train, ab);
@@ -217,9 +219,9 @@ TEST(Learner, EveryRegisteredParameterMovesInOneStep) {
   for (const NormPlacement norm : {NormPlacement::pre, NormPlacement::post, NormPlacement::res_post,
                                    NormPlacement::sandwich}) {
     LearnerFixture fixture(16, 0.0);
-    fixture.options.model.norm = norm;
-    fixture.options.model.pool = Pool::attention;
-    Learner<float> learner(fixture.options, 2, 3);
+    fixture.model.norm = norm;
+    fixture.model.pool = Pool::attention;
+    Learner<float> learner(fixture.learner(), fixture.data->spec(), 3);
     const std::vector<float> before(learner.values().begin(), learner.values().end());
     BatchSequence batches = fixture.batches(2000);
     Batch batch;
@@ -242,8 +244,8 @@ TEST(Learner, EveryRegisteredParameterMovesInOneStep) {
 // largest gradient through two blocks.
 TEST(Learner, FloatFollowsDouble) {
   LearnerFixture fixture(32);
-  Learner<float> single(fixture.options, 2, 3);
-  Learner<double> twin(fixture.options, 2, 3);
+  Learner<float> single(fixture.learner(), fixture.data->spec(), 3);
+  Learner<double> twin(fixture.learner(), fixture.data->spec(), 3);
   for (Index i = 0; i < single.values().size(); ++i) twin.values()[i] = single.values()[i];
   BatchSequence batches = fixture.batches(1500);
   Batch batch;
@@ -263,7 +265,7 @@ TEST(Learner, FloatFollowsDouble) {
 // The whole model's gradient, through every layer at once, against a directional difference.
 TEST(Learner, TheWholeModelsGradientIsTheSlopeOfItsLoss) {
   LearnerFixture fixture(16);
-  Learner<double> learner(fixture.options, 2, 5);
+  Learner<double> learner(fixture.learner(), fixture.data->spec(), 5);
   BatchSequence batches = fixture.batches(600);
   Batch batch;
   batch.assemble(*fixture.data, Split::train, batches.next());
@@ -289,7 +291,7 @@ TEST(Learner, TheWholeModelsGradientIsTheSlopeOfItsLoss) {
 TEST(Learner, LearnsWhatItIsShown) {
   LearnerFixture fixture(32, 0.0);
   fixture.options.optim.adamw.lr = 3e-3;
-  Learner<float> learner(fixture.options, 2, 3);
+  Learner<float> learner(fixture.learner(), fixture.data->spec(), 3);
   Batch batch;
   std::vector<Index> few{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11};
   batch.assemble(*fixture.data, Split::train, few);

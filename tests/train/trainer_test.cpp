@@ -1,4 +1,5 @@
 #include "train/trainer.h"
+#include "nn/transformer.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -18,11 +19,12 @@ using testing::ElementsAre;
 class TrainerTest : public testing::Test {
  protected:
   TrainerTest() {
-    options.model.patch = 8;
-    options.model.d_model = 16;
-    options.model.n_layers = 1;
-    options.model.n_heads = 2;
-    options.model.dropout = 0.1;
+    auto& vit = static_cast<VitOptions&>(options.model.find("vit"));
+    vit.patch = 8;
+    vit.d_model = 16;
+    vit.n_layers = 1;
+    vit.n_heads = 2;
+    vit.dropout = 0.1;
     options.train.steps = 12;
     options.train.batch_tokens = 400;
     options.train.eval_every = 4;
@@ -32,7 +34,7 @@ class TrainerTest : public testing::Test {
     PhantomsOptions phantoms;
     phantoms.n_train = 32;
     phantoms.n_val = phantoms.n_test = 16;
-    data = phantoms.open({options.model.patch, 0});
+    data = phantoms.open({vit.patch, 0});
   }
 
   RunContent run() const {
@@ -138,7 +140,7 @@ TEST_F(TrainerTest, AugmentationChangesTrainingImagesAlone) {
   phantoms.n_train = 32;
   phantoms.n_val = phantoms.n_test = 16;
   phantoms.augment.flip = true;
-  data = phantoms.open({options.model.patch, 0});
+  data = phantoms.open({options.model.chosen().patch_side(), 0});
   const RunContent changed = run();
   EXPECT_NE(plain.metrics.at("train").values[0][0], changed.metrics.at("train").values[0][0]);
   EXPECT_NEAR(plain.metrics.at("val").values[0][0], changed.metrics.at("val").values[0][0], 1e-6);

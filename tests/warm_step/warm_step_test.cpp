@@ -65,10 +65,10 @@ TEST(WarmStep, TheCounterSeesNewAndAlignedNew) {
 TEST(WarmStep, AllocatesNothing) {
   for (const Pool pool : {Pool::mean, Pool::cls, Pool::attention}) {
     LearnerFixture fixture;
-    fixture.options.model.pool = pool;
+    fixture.model.pool = pool;
     kernels::Threads threads(1);
     threads.run([&] {
-      Learner<float> learner(fixture.options, 2, 7);
+      Learner<float> learner(fixture.learner(), fixture.data->spec(), 7);
       BatchSequence batches = fixture.batches(2000);
       Batch batch;
       batch.reserve(batches.packer().max_tokens(), batches.packer().max_examples(), 8);
