@@ -148,6 +148,7 @@ Var head_norm(Tape<Real>& t, Var x, Var gain, View<const std::int32_t> widths,
 template <class Real>
 Var scale_heads(Tape<Real>& t, Var x, Var gain, View<const std::int32_t> widths = {}) {
   return t.apply(scale_heads_op, {x, gain}, {widths});
+}
 // Rows of a table, or of any node: gathers.
 template <class Real>
 Var embedding(Tape<Real>& t, Var table, View<const std::int32_t> ids) {
