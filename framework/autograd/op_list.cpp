@@ -17,6 +17,7 @@ std::span<const Op* const> all_ops() {
       &layer_norm_op,
       &rms_norm_op,
       &embedding_op,
+      &rope_op,
       &position_1d_op,
       &position_2d_op,
       &insert_cls_op,
@@ -27,6 +28,8 @@ std::span<const Op* const> all_ops() {
       &first_row_op,
       &attention_pool_op,
       &cross_entropy_op,
+      &mse_op,
+      &binary_cross_entropy_op,
       &dropout_op,
       &dropout_residual_op,
   };

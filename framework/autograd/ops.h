@@ -73,15 +73,22 @@ struct CrossEntropyOptions {
   void fields(FieldList& f);
 };
 
+struct RopeOptions {
+  Index n_heads = 1;
+  double base = 10000;
+  void fields(FieldList& f);
+};
+
 struct PositionOptions {
   bool cls = false;  // each example begins with one row that has no position
   void fields(FieldList& f);
 };
 
 extern const Op linear_op, add_op, relu_op, silu_op, gelu_op, layer_norm_op, rms_norm_op,
-    softmax_op, sparsemax_op, entmax15_op, embedding_op, attention_op, head_norm_op, scale_heads_op,
-    cross_entropy_op, dropout_op, dropout_residual_op, mean_pool_op, first_row_op,
-    attention_pool_op, insert_cls_op, position_2d_op, position_1d_op;
+    softmax_op, sparsemax_op, entmax15_op, embedding_op, rope_op, attention_op, head_norm_op,
+    scale_heads_op, cross_entropy_op, mse_op, binary_cross_entropy_op, dropout_op,
+    dropout_residual_op, mean_pool_op, first_row_op, attention_pool_op, insert_cls_op,
+    position_2d_op, position_1d_op;
 
 // Logical coordinates of packed rows, which key dropout masks: [n] each.
 struct RowCoordinates {
@@ -178,6 +185,18 @@ Var position_2d(Tape<Real>& t, Var x, Var rows, Var columns, const PackedRows& p
 template <class Real>
 Var position_1d(Tape<Real>& t, Var x, Var table, View<const std::int32_t> offsets) {
   return t.apply(position_1d_op, {x, table}, {offsets});
+}
+template <class Real>
+Var rope(Tape<Real>& t, Var x, View<const std::int32_t> positions, const RopeOptions& options) {
+  return t.apply(rope_op, {x}, {positions}, options);
+}
+template <class Real>
+Var mse(Tape<Real>& t, Var pred, Var target) {
+  return t.apply(mse_op, {pred, target});
+}
+template <class Real>
+Var binary_cross_entropy(Tape<Real>& t, Var logits, Var targets) {
+  return t.apply(binary_cross_entropy_op, {logits, targets});
 }
 template <class Real>
 Var cross_entropy(Tape<Real>& t, Var logits, View<const std::int32_t> targets,

@@ -118,7 +118,8 @@ void backward(OpCall<Real>& c) {
   kernels::attention_backward<Real>(
       kernel_options(c), kernel_rows(c), c.grad_out[0], c.in[0], c.in[1], c.in[2], c.out[0],
       c.out[1], grad[0], grad[1], grad[2], parameters(c),
-      {.w = c.grad_in[4], .bias = c.grad_in[3], .table = c.grad_in[5], .gain = c.grad_in[kGain]});
+      {.w = c.grad_in[4], .bias = c.grad_in[3], .table = c.grad_in[5], .gain = c.grad_in[kGain]},
+      c.grad_out[1]);
 }
 
 std::string read_scale(const Literal& text, std::optional<double>& scale) {

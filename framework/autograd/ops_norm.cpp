@@ -55,13 +55,13 @@ void rms_shapes(const OpCall<Real>& c, OpShapes& s) {
 template <class Real>
 void rms_forward(OpCall<Real>& c) {
   Scratch scratch;
-  kernels::rms_norm<Real>(c.in[0], c.in[1], {}, eps_of(c), c.out[0], kept(c, 0, scratch));
+  kernels::rms_norm<Real>(c.in[0], c.in[1], c.in[2], eps_of(c), c.out[0], kept(c, 0, scratch));
 }
 
 template <class Real>
 void rms_backward(OpCall<Real>& c) {
   kernels::rms_norm_backward<Real>(c.grad_out[0], c.in[0], c.in[1], c.saved[0], c.grad_in[0],
-                                   c.grad_in[1], {});
+                                   c.grad_in[1], c.grad_in[2]);
 }
 
 template <class Real>
@@ -110,7 +110,7 @@ void SoftmaxOptions::fields(FieldList& f) {
 const Op layer_norm_op{
     .name = "layer_norm",
     .maths = "y = gain · (x − mean) / sqrt(var + eps) + bias by row, biased variance",
-    .inputs = {{"x", "[n, d]"}, {"gain", "[d]"}, {"bias", "[d]"}},
+    .inputs = {{"x", "[n, d]"}, {"gain", "[d]"}, {"bias", "[d]", true}},
     .indices = {},
     .outputs = {{"y", "[n, d]"}},
     .options = make_options<NormOptions>,
@@ -120,8 +120,8 @@ const Op layer_norm_op{
 
 const Op rms_norm_op{
     .name = "rms_norm",
-    .maths = "y = gain · x / sqrt(mean(x²) + eps) by row",
-    .inputs = {{"x", "[n, d]"}, {"gain", "[d]"}},
+    .maths = "y = gain · x / sqrt(mean(x²) + eps) + bias by row",
+    .inputs = {{"x", "[n, d]"}, {"gain", "[d]"}, {"bias", "[d]", true}},
     .indices = {},
     .outputs = {{"y", "[n, d]"}},
     .options = make_options<NormOptions>,

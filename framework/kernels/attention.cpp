@@ -221,9 +221,9 @@ void attention_backward(const AttentionOptions& o, const AttentionRows& rows, Ro
                         Rows<const Real> q, Rows<const Real> k, Rows<const Real> v,
                         Rows<const Real> y, View<const Real> lse, Rows<Real> dq, Rows<Real> dk,
                         Rows<Real> dv, const AttentionParameters<const Real>& parameters,
-                        const AttentionParameters<Real>& gradients) {
+                        const AttentionParameters<Real>& gradients, View<const Real> dlse) {
   const AttentionCall<Real> call{o, rows, q, k, v, parameters};
-  const AttentionGradients<Real> g{dy, y, lse, dq, dk, dv, gradients};
+  const AttentionGradients<Real> g{dy, y, lse, dq, dk, dv, gradients, dlse};
   if (o.widths) return attention_of_widths_backward(call, g);
   check_attention<Real>(call, y, lse);
   check_gradient<Real>("dy", dy, y);
@@ -234,6 +234,9 @@ void attention_backward(const AttentionOptions& o, const AttentionRows& rows, Ro
   check_gradient<Real>("bias", gradients.bias, parameters.bias);
   check_gradient<Real>("table", gradients.table, parameters.table);
   check_gradient<Real>("gain", gradients.gain, parameters.gain);
+  ATTUNE_CHECK(!dlse || dlse.shape() == lse.shape(), ShapeError,
+               "[attention_backward] dlse has shape {}, lse {}", dlse.shape().text(),
+               lse.shape().text());
   if (is_prepared(call)) return attention_of_prepared_backward(call, g);
   is_tiled(o) ? attention_tiled_backward(call, g) : attention_by_rows_backward(call, g);
 }
@@ -248,11 +251,11 @@ template void attention_backward(const AttentionOptions&, const AttentionRows&, 
                                  Rows<const float>, Rows<const float>, Rows<const float>,
                                  Rows<const float>, View<const float>, Rows<float>, Rows<float>,
                                  Rows<float>, const AttentionParameters<const float>&,
-                                 const AttentionParameters<float>&);
+                                 const AttentionParameters<float>&, View<const float>);
 template void attention_backward(const AttentionOptions&, const AttentionRows&, Rows<const double>,
                                  Rows<const double>, Rows<const double>, Rows<const double>,
                                  Rows<const double>, View<const double>, Rows<double>, Rows<double>,
                                  Rows<double>, const AttentionParameters<const double>&,
-                                 const AttentionParameters<double>&);
+                                 const AttentionParameters<double>&, View<const double>);
 
 }  // namespace attune::kernels

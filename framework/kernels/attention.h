@@ -119,18 +119,20 @@ void attention(const AttentionOptions& options, const AttentionRows& rows, Rows<
 // Adds to dq, dk, dv (strides of their own) and to those gradients of parameters that are there.
 // Scores and P are rebuilt, M from its counters. With r = 1 / (1 − p̂) and J the normaliser's
 // Jacobian at P_i, over the keys that query i kept:
-//   dP_ij = r M_ij dy_i · v_j,  ds_i = J dP_i / temperature,
+//   dP_ij = r M_ij dy_i · v_j,  ds_i = (J dP_i + dlse_i P_i) / temperature,
 //   dv_j += r Σ_i M_ij P_ij dy_i,  and through score and bias: for a product
 //   dq_i += scale Σ_j ds_ij k_j,  dk_j += scale Σ_i ds_ij q_i,
-// where heads that share keys add in the order of heads, and queries in their order. Parameters
-// get the sum of each sequence, in the order of sequences.
+// dlse [n_q, n_heads] may be absent; only the softmax has one. Heads that share keys add in the
+// order of heads, and queries in their order. Parameters get the sum of each sequence, in the order
+// of sequences.
 template <class Real>
 void attention_backward(const AttentionOptions& options, const AttentionRows& rows,
                         Rows<const Real> dy, Rows<const Real> q, Rows<const Real> k,
                         Rows<const Real> v, Rows<const Real> y, View<const Real> lse, Rows<Real> dq,
                         Rows<Real> dk, Rows<Real> dv,
                         const AttentionParameters<const Real>& parameters = {},
-                        const AttentionParameters<Real>& gradients = {});
+                        const AttentionParameters<Real>& gradients = {},
+                        View<const Real> dlse = {});
 
 // Scores (of a query and a key, or of a query and a block's mean key) that a forward pass forms at
 // most; exactly so many unless select is two_stage_top_k.

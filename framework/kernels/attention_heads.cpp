@@ -97,6 +97,12 @@ View<Real> run_lse(const Run& run, View<const Real> lse, Scratch& scratch) {
   return lse.size() > 0 ? scratch.view<Real>({lse.dim(0), run.n_heads}) : View<Real>();
 }
 
+template <class Real>
+void copy_run(const Run& run, View<const Real> lse, View<Real> own) {
+  for (Index i = 0; own && i < own.dim(0); ++i)
+    for (Index h = 0; h < run.n_heads; ++h) own(i, h) = lse(i, run.first_head + h);
+}
+
 }  // namespace
 
 template <class Real>
@@ -122,14 +128,15 @@ void attention_of_widths_backward(const AttentionCall<Real>& c, const AttentionG
   check_heads("attention_backward", "dv", heads, g.dv.width);
   for_each_run(c.options, [&](const Run& run) {
     Scratch scratch;
-    const View<Real> own = run_lse<Real>(run, g.lse, scratch);
-    for (Index i = 0; own && i < own.dim(0); ++i)
-      for (Index h = 0; h < run.n_heads; ++h) own(i, h) = g.lse(i, run.first_head + h);
-    attention_backward<Real>(options_of(c.options, run), c.rows, run.of(g.dy), run.of(c.q),
-                             run.of(c.k), run.of(c.v), run.of(g.y), own, run.of(g.dq), run.of(g.dk),
-                             run.of(g.dv),
-                             parameters_of(c.options, run, c.parameters, c.q.n, c.k.n),
-                             parameters_of(c.options, run, g.parameters, c.q.n, c.k.n));
+    const View<Real> own = run_lse<Real>(run, g.lse, scratch),
+                     own_gradient = run_lse<Real>(run, g.dlse, scratch);
+    copy_run(run, g.lse, own);
+    copy_run(run, g.dlse, own_gradient);
+    attention_backward<Real>(
+        options_of(c.options, run), c.rows, run.of(g.dy), run.of(c.q), run.of(c.k), run.of(c.v),
+        run.of(g.y), own, run.of(g.dq), run.of(g.dk), run.of(g.dv),
+        parameters_of(c.options, run, c.parameters, c.q.n, c.k.n),
+        parameters_of(c.options, run, g.parameters, c.q.n, c.k.n), own_gradient);
   });
 }
 
@@ -199,7 +206,7 @@ void attention_of_prepared_backward(const AttentionCall<Real>& c,
   Rows<Real> dq = zeros<Real>(c.q, scratch);
   const Rows<Real> dk = p.unit ? Rows<Real>(zeros<Real>(c.k, scratch)) : g.dk;
   attention_backward<Real>(p.options, c.rows, g.dy, p.q, p.k, c.v, g.y, g.lse, dq, dk, g.dv,
-                           p.parameters, gradients);
+                           p.parameters, gradients, g.dlse);
   if (c.parameters.gain) {
     const Rows<Real> dq_hat = p.unit ? Rows<Real>(zeros<Real>(c.q, scratch)) : g.dq;
     scale_heads_backward<Real>(p.q_heads, dq, p.q_hat, c.parameters.gain, dq_hat,

@@ -16,6 +16,15 @@ void scale_row(Real factor, Index n, Real* x) {
       n, [&](Index t, auto lanes) { lanes.store(x + t, lanes.load(x + t) * Vec<Real>(factor)); });
 }
 
+// ds += dlse · p / temperature, p before dropout: the log-sum-exp's share.
+template <class Real>
+void add_lse_gradient(const HeadGradient<Real>& gradient, const Head<Real>& h, Index query,
+                      const Real* p, Index n, Real inverse_temperature, Real* ds) {
+  if (gradient.lse == nullptr) return;
+  const Real dlse = gradient.lse[query * h.options->n_heads];
+  if (dlse != Real(0)) add_row(dlse * inverse_temperature, p, n, ds);
+}
+
 // All keys have a weight: products of whole strips.
 template <class Real>
 void differentiate_densely(const Head<Real>& h, StripScores<Real>& scores, Scratch& scratch,
@@ -46,6 +55,7 @@ void differentiate_densely(const Head<Real>& h, StripScores<Real>& scores, Scrat
       }
       std::fill_n(ds + begin, n, Real(0));
       softmax_jacobian(p, products + begin, n, inverse_temperature, ds + begin);
+      add_lse_gradient(gradient, h, i, p, n, inverse_temperature, ds + begin);
       if (o.dropout > 0) multiply_row(factors, n, p);
       part_of(bias_parts<Real>, o.bias).gradient(h, i, keys, ds + begin, gradient);
       scale_row(static_cast<Real>(o.scale), n, ds + begin);
@@ -81,6 +91,7 @@ void differentiate_sparsely(const Head<Real>& h, StripScores<Real>& scores, Scra
       std::fill_n(ds, keys.count, Real(0));
       part_of(normaliser_parts<Real>, o.normaliser)
           .jacobian(p, products, keys.count, inverse_temperature, ds);
+      add_lse_gradient(gradient, h, i, p, keys.count, inverse_temperature, ds);
       if (o.dropout > 0) multiply_row(factors, keys.count, p);
       part_of(bias_parts<Real>, o.bias).gradient(h, i, keys, ds, gradient);
       scale_row(static_cast<Real>(o.scale), keys.count, ds);
@@ -142,6 +153,7 @@ void attention_by_rows_backward(const AttentionCall<Real>& c, const AttentionGra
                      gradient.table = table.of(e, h) + head.max_distance;
                    if (g.parameters.bias)
                      gradient.bias = g.parameters.bias.data() + (h * c.q.n + q0) * c.k.n + k0;
+                   if (g.dlse.size() > 0) gradient.lse = g.dlse.data() + q0 * o.n_heads + h;
                    const Rows<const Real> dy = part(g.dy.slice(h * o.d_v, o.d_v), q0, c.queries(e));
                    for (Index first = 0; first < c.queries(e); first += kPassQueries) {
                      Scratch own;

@@ -17,7 +17,7 @@ template <class Real>
 struct Head {
   Rows<const Real> dy, q, k, v, y;
   Rows<Real> dq, dk, dv;
-  const Real* lse;  // one every lse_stride
+  const Real *lse, *dlse;  // one every lse_stride; dlse may be null
   Index lse_stride;
   std::uint32_t head, example;
 };
@@ -25,7 +25,7 @@ struct Head {
 // What the elementwise step knows of the block's queries, lanes of each.
 template <class Real>
 struct Queries {
-  alignas(64) Real lse[kBlock], delta[kBlock];  // base 2; scale · dy · y
+  alignas(64) Real lse[kBlock], delta[kBlock];  // base 2; scale · (dy · y − dlse)
 };
 
 // scores (base 2) → P, or r M P; products scale · r · dy · v → scale · dS, with r = 1 / (1 − p̂).
@@ -105,6 +105,8 @@ void differentiate_head(const AttentionOptions& options, const Head<Real>& head)
       }
       store(lanes.delta + i, delta);
     }
+    for (Index i = 0; head.dlse && i < n; ++i)
+      lanes.delta[i] -= static_cast<Real>(scale) * head.dlse[(first + i) * head.lse_stride];
     for (Index j = 0; j < n_keys; j += kKeyTile) {
       const Tile tile(options.pattern, first, n, j, std::min(kKeyTile, n_keys - j));
       const Rows<const Real> k = part(head.k, j, tile.n_keys);
@@ -152,6 +154,7 @@ void attention_tiled_backward(const AttentionCall<Real>& call, const AttentionGr
               .dk = part(g.dk.slice(kv * o.d_k, o.d_k), key, n_keys),
               .dv = part(g.dv.slice(kv * o.d_v, o.d_v), key, n_keys),
               .lse = g.lse.data() + row * o.n_heads + h,
+              .dlse = g.dlse ? g.dlse.data() + row * o.n_heads + h : nullptr,
               .lse_stride = o.n_heads,
               .head = static_cast<std::uint32_t>(o.first_head + h),
               .example = rows.example ? static_cast<std::uint32_t>(rows.example[e]) : 0});

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstring>
+
 #include "kernels/simd.h"
 #include "tensor/view.h"
 
@@ -54,6 +56,20 @@ inline void for_each_where(Index n, Test&& test, F&& f) {
     unsigned found = lane_bits(test(i, lanes) & first_lanes<Real>(n - i));
     for (; found != 0; found &= found - 1) f(i + __builtin_ctz(found));
   });
+}
+
+// The first min(n, kLanes<double>) elements as doubles, and zeros.
+template <class Real>
+inline Vec<double> widened(const Real* p, Index n) {
+  constexpr Index kWide = kLanes<double>;
+  typedef Real Narrow __attribute__((vector_size(kWide * sizeof(Real))));
+  Narrow few{};
+  if (n >= kWide) {
+    std::memcpy(&few, p, sizeof few);
+  } else {
+    std::memcpy(&few, p, static_cast<std::size_t>(n) * sizeof(Real));
+  }
+  return Vec<double>(__builtin_convertvector(few, Vec<double>::Reals));
 }
 
 // Rows a block of the row kernels takes; also the chunk of their sums over rows.

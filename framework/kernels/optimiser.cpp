@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 
 #include "kernels/lanes.h"
 #include "kernels/parallel.h"
@@ -37,20 +36,6 @@ void for_decay(const char* kernel, std::span<const DecayRange> decay, Index n, d
     }
     if (at < end) f(at, end, 0.0);
   });
-}
-
-// The first min(n, kLanes<double>) elements as doubles, and zeros.
-template <class Real>
-Vec<double> widened(const Real* p, Index n) {
-  constexpr Index kWide = kLanes<double>;
-  typedef Real Narrow __attribute__((vector_size(kWide * sizeof(Real))));
-  Narrow few{};
-  if (n >= kWide) {
-    std::memcpy(&few, p, sizeof few);
-  } else {
-    std::memcpy(&few, p, static_cast<std::size_t>(n) * sizeof(Real));
-  }
-  return Vec<double>(__builtin_convertvector(few, Vec<double>::Reals));
 }
 
 }  // namespace

@@ -95,6 +95,19 @@ void matrix_cases(Cases& cases) {
                                      return rms_norm(t, v[0], v[1]);
                                    }});
     }
+    cases["mse"].push_back({what, {input("pred", s), input("target", s)}, [](auto& t, auto v) {
+                              return mse(t, v[0], v[1]);
+                            }});
+    cases["binary_cross_entropy"].push_back(
+        {what, {input("logits", s, 3), input("targets", s)}, [](auto& t, auto v) {
+           return binary_cross_entropy(t, v[0], v[1]);
+         }});
+    cases["rope"].push_back({what, {input("x", {n, 12 * d})}, [n](auto& t, auto v) {
+                               Ids positions;
+                               for (Index i = 0; i < n; ++i)
+                                 positions.push_back(static_cast<std::int32_t>(7 * i - 9));
+                               return rope(t, v[0], kept(t, positions), {3, 100});
+                             }});
     cases["dropout"].push_back({what, {input("x", s)}, [n](auto& t, auto v) {
                                   return dropout(t, v[0], coordinates(t, n), {0.3, 99, 5});
                                 }});
@@ -122,9 +135,19 @@ void matrix_cases(Cases& cases) {
         input("bias", {6})},
        [](auto& t, auto v) { return layer_norm(t, v[0], v[1], v[2]); },
        {"x"}});
-  cases["rms_norm"].push_back({"wide",
-                               {input("x", {3, 130}), input("gain", {130})},
-                               [](auto& t, auto v) { return rms_norm(t, v[0], v[1]); }});
+  cases["rms_norm"].push_back({"wide, with a bias",
+                               {input("x", {3, 130}), input("gain", {130}), input("bias", {130})},
+                               [](auto& t, auto v) {
+                                 return t.apply(rms_norm_op, {v[0], v[1], v[2]}, {}, NormOptions{});
+                               }});
+  cases["layer_norm"].push_back({"without bias",
+                                 {input("x", {4, 6}), input("gain", {6})},
+                                 [](auto& t, auto v) { return layer_norm(t, v[0], v[1], {}); }});
+  cases["rope"].push_back({"rows and columns", {input("x", {4, 16})}, [](auto& t, auto v) {
+                             static const Ids places{0, 5, 1, -2, 3, 3, 100, 7};
+                             const View<const std::int32_t> p(places.data(), {4, 2});
+                             return rope(t, v[0], p, {2, 10000});
+                           }});
   cases["softmax"].push_back({"lengths 0, 1 and 5 of 5", {input("x", {3, 5})}, [](auto& t, auto v) {
                                 static const Ids lengths{0, 1, 5};
                                 return t.apply(softmax_op, {v[0]}, {view(lengths)},
@@ -255,6 +278,25 @@ void attention_cases(Cases& cases) {
     o.temperature = 2;
     rows.q_positions = rows.k_positions = {positions.data(), {12, 2}};
   });
+  // The second output: by tiles, by rows of a few keys and of all, of unit rows, by runs of heads.
+  static const Ids unequal{2, 4};
+  for (const std::string what : {"tiles", "top_k", "alibi", "cosine", "widths"}) {
+    cases["attention"].push_back(
+        {"lse of " + what, {input("q", {n, 6}), input("k", {n, 6})}, [=](auto& t, auto v) {
+           AttentionOptions o;
+           o.n_heads = heads;
+           o.temperature = 1.5;
+           if (what == "top_k") o.select = kernels::Select::top_k;
+           if (what == "alibi") o.bias = kernels::Bias::alibi;
+           if (what == "cosine") o.score = kernels::Score::cosine;
+           o.k = 2;
+           const auto widths = what == "widths" ? view(unequal) : View<const std::int32_t>();
+           const Var y =
+               t.apply(attention_op, {v[0], v[1], v[1]},
+                       {view(offsets), view(offsets), view(ids), {}, {}, {}, {}, widths}, o);
+           return Tape<double>::output(y, 1);
+         }});
+  }
   add("edges", {}, [](auto& o, auto&, auto& rows, Var) {
     static const Ids indptr{0, 3, 5, 5, 6, 9, 10, 12, 14, 15, 15, 17, 20},
         indices{0, 1, 6, 2, 5, 4, 0, 3, 5, 1, 2, 3, 8, 9, 10, 7, 11, 7, 8, 11};

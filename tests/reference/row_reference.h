@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cmath>
+#include <complex>
 #include <cstdint>
 
 #include "tests/reference/random_views.h"
@@ -78,6 +79,30 @@ inline double cross_entropy_reference(const Array<double>& logits,
     }
   }
   return total == 0 ? 0 : loss / total;
+}
+
+// Heads of x [n, n_heads · d] turned by complex numbers e^(iφ); positions [n] or [n, 2].
+inline Array<double> rope_reference(Index n_heads, double base, const Array<double>& x,
+                                    const Array<std::int32_t>& positions) {
+  const Index n = x.shape()[0], d = x.shape()[1] / n_heads;
+  const Index n_axes = positions.shape().rank(), part = d / n_axes;
+  Array<double> y(x.shape());
+  for (Index row = 0; row < n; ++row) {
+    for (Index h = 0; h < n_heads; ++h) {
+      for (Index axis = 0; axis < n_axes; ++axis) {
+        for (Index i = 0; i < part / 2; ++i) {
+          const double angle =
+              positions[row * n_axes + axis] *
+              std::pow(base, -2 * static_cast<double>(i) / static_cast<double>(part));
+          const Index a = (row * n_heads + h) * d + axis * part + i, b = a + part / 2;
+          const auto turned = std::complex<double>(x[a], x[b]) * std::polar(1.0, angle);
+          y[a] = turned.real();
+          y[b] = turned.imag();
+        }
+      }
+    }
+  }
+  return y;
 }
 
 // What index i of `size` reads in a table of r rows: row a with weight 1 − t, row b with weight t.

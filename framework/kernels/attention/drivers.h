@@ -37,6 +37,7 @@ struct AttentionGradients {
   View<const Real> lse;
   Rows<Real> dq, dk, dv;
   AttentionParameters<Real> parameters;
+  View<const Real> dlse = {};  // absent where nobody asked for lse's
 };
 
 // Heads of different widths: runs of one width, each an attention() of its own.

@@ -61,6 +61,7 @@ template <class Real>
 struct HeadGradient {
   Rows<Real> q, k, v;
   Real *w = nullptr, *bias = nullptr, *table = nullptr;
+  const Real* lse = nullptr;  // what reaches this head's lse, one every n_heads; null: nothing
 };
 
 }  // namespace attune::kernels
