@@ -41,12 +41,12 @@ void for_decay(const char* kernel, std::span<const DecayRange> decay, Index n, d
 }  // namespace
 
 template <class Real>
-void adamw(const AdamWOptions& options, std::span<const DecayRange> decay, View<const Real> grad,
-           View<Real> value, View<Real> m, View<Real> v) {
-  check_shape("adamw", "value", value, grad.shape(), "grad");
-  check_shape("adamw", "m", m, grad.shape(), "grad");
-  check_shape("adamw", "v", v, grad.shape(), "grad");
-  ATTUNE_CHECK(options.step >= 1, ConfigError, "[adamw] step={} must count from 1.", options.step);
+void adam(const AdamOptions& options, std::span<const DecayRange> decay, View<const Real> grad,
+          View<Real> value, View<Real> m, View<Real> v) {
+  check_shape("adam", "value", value, grad.shape(), "grad");
+  check_shape("adam", "m", m, grad.shape(), "grad");
+  check_shape("adam", "v", v, grad.shape(), "grad");
+  ATTUNE_CHECK(options.step >= 1, ConfigError, "[adam] step={} must count from 1.", options.step);
   using V = Vec<Real>;
   const auto t = static_cast<double>(options.step);
   // libm's pow runs once an update and in double; its last bit is rounded away in float.
@@ -56,16 +56,20 @@ void adamw(const AdamWOptions& options, std::span<const DecayRange> decay, View<
   const V rest2 = static_cast<Real>(1 - options.beta2), eps = static_cast<Real>(options.eps);
   const V root_correction2 = static_cast<Real>(std::sqrt(correction2));
   const V step_size = static_cast<Real>(options.lr / correction1);
-  for_decay("adamw", decay, grad.size(), static_cast<double>(grad.size()) * 0.8,
+  for_decay("adam", decay, grad.size(), static_cast<double>(grad.size()) * 0.8,
             [&](Index begin, Index end, double weight_decay) {
-              const V shrink = static_cast<Real>(1 - options.lr * weight_decay);
+              const bool coupled = !options.decoupled && weight_decay > 0;
+              const V rate = static_cast<Real>(weight_decay);
+              const V shrink = static_cast<Real>(coupled ? 1 : 1 - options.lr * weight_decay);
               for_lanes<Real>(end - begin, [&](Index j, auto lanes) {
                 const Index i = begin + j;
-                const V g = lanes.load(grad.data() + i), old_m = lanes.load(m.data() + i);
+                const V old_p = lanes.load(value.data() + i), old_m = lanes.load(m.data() + i);
+                V g = lanes.load(grad.data() + i);
+                if (coupled) g = fma(rate, old_p, g);
                 const V new_m = fma(rest1, g - old_m, old_m);
                 const V new_v = fma(rest2 * g, g, beta2 * lanes.load(v.data() + i));
                 const V denominator = sqrt(new_v) / root_correction2 + eps;
-                const V p = lanes.load(value.data() + i) * shrink;
+                const V p = old_p * shrink;
                 lanes.store(m.data() + i, new_m);
                 lanes.store(v.data() + i, new_v);
                 lanes.store(value.data() + i, fma(-step_size, new_m / denominator, p));
@@ -118,13 +122,13 @@ double squared_norm(View<const Real> x) {
   return total;
 }
 
-template void adamw(const AdamWOptions&, std::span<const DecayRange>, View<const float>,
-                    View<float>, View<float>, View<float>);
+template void adam(const AdamOptions&, std::span<const DecayRange>, View<const float>, View<float>,
+                   View<float>, View<float>);
 template void sgd(const SgdOptions&, std::span<const DecayRange>, View<const float>, View<float>,
                   View<float>);
 template double squared_norm(View<const float>);
-template void adamw(const AdamWOptions&, std::span<const DecayRange>, View<const double>,
-                    View<double>, View<double>, View<double>);
+template void adam(const AdamOptions&, std::span<const DecayRange>, View<const double>,
+                   View<double>, View<double>, View<double>);
 template void sgd(const SgdOptions&, std::span<const DecayRange>, View<const double>, View<double>,
                   View<double>);
 template double squared_norm(View<const double>);

@@ -15,18 +15,20 @@ struct DecayRange {
   double weight_decay = 0;
 };
 
-struct AdamWOptions {
+struct AdamOptions {
   double lr = 1e-3, beta1 = 0.9, beta2 = 0.999, eps = 1e-8;
+  bool decoupled = true;  // AdamW
   std::int64_t step = 1;  // of this update, from 1
 };
 
 // AdamW (Loshchilov and Hutter 2019, algorithm 2) with the roundings of PyTorch:
 //   p ← p · (1 − lr·decay),   m ← m + (g − m)·(1 − β₁),   v ← β₂·v + (1 − β₂)·g²,
 //   p ← p − lr/(1 − β₁ᵗ) · m / (√v / √(1 − β₂ᵗ) + eps).
+// Adam (Kingma and Ba 2015), where not decoupled: g ← g + decay·p first, and p does not shrink.
 // Ranges ascend and don't overlap (else a ShapeError).
 template <class Real>
-void adamw(const AdamWOptions& options, std::span<const DecayRange> decay, View<const Real> grad,
-           View<Real> value, View<Real> m, View<Real> v);
+void adam(const AdamOptions& options, std::span<const DecayRange> decay, View<const Real> grad,
+          View<Real> value, View<Real> m, View<Real> v);
 
 struct SgdOptions {
   double lr = 0.1, momentum = 0;

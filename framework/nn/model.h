@@ -42,7 +42,8 @@ struct ModelOptions {
   virtual void fields(FieldList& f) = 0;
   // Side of the patches that it reads; of no meaning where data has none.
   virtual Index patch_side() const { return 16; }
-  // What keeps it from reading such rows; the key is one of its own.
+  // What keeps it from reading such rows: the message goes on from "model.kind=vit", the key is one
+  // of its own.
   virtual std::optional<Complaint> misfit(const RowSpec& spec) const = 0;
   // Registers parameters and streams. The options must outlive the model.
   virtual std::unique_ptr<Model> make(Registry& r, const RowSpec& spec) const = 0;

@@ -3,12 +3,10 @@
 namespace attune {
 namespace {
 
-std::optional<Complaint> misfit_of(const RowSpec& spec, const std::string& kind) {
+std::optional<Complaint> misfit_of(const RowSpec& spec) {
   if (spec.kind != RowSpec::Kind::tokens) return std::nullopt;
-  return Complaint{"kind",
-                   fmt::format("kind={} reads numbers, and this data are tokens", kind),
-                   "set model.kind=encoder or decoder",
-                   {}};
+  return Complaint{
+      "kind", "reads numbers, and this data are tokens", "set model.kind=encoder or decoder", {}};
 }
 
 }  // namespace
@@ -20,9 +18,7 @@ void MlpOptions::fields(FieldList& f) {
   f.group("init", init, "how weights begin");
 }
 
-std::optional<Complaint> MlpOptions::misfit(const RowSpec& spec) const {
-  return misfit_of(spec, "mlp");
-}
+std::optional<Complaint> MlpOptions::misfit(const RowSpec& spec) const { return misfit_of(spec); }
 
 std::unique_ptr<Model> MlpOptions::make(Registry& r, const RowSpec& spec) const {
   r.set_weights(init.weights(), init.residual(0));
@@ -32,7 +28,7 @@ std::unique_ptr<Model> MlpOptions::make(Registry& r, const RowSpec& spec) const 
 void LinearOptions::fields(FieldList& f) { f.group("init", init, "how weights begin"); }
 
 std::optional<Complaint> LinearOptions::misfit(const RowSpec& spec) const {
-  return misfit_of(spec, "linear");
+  return misfit_of(spec);
 }
 
 std::unique_ptr<Model> LinearOptions::make(Registry& r, const RowSpec& spec) const {

@@ -34,21 +34,22 @@ std::optional<Complaint> TransformerOptions::misfit(const RowSpec& spec) const {
     return Complaint{"kind", "reads sequences, and this data are images", "set model.kind=vit", {}};
   if (position == Position::factorised_2d)
     return Complaint{"position",
-                     "position=factorised_2d needs a grid, and sequences have none",
+                     "needs a grid for position=factorised_2d, and sequences have none",
                      "set model.position=learned",
                      {}};
   if (spec.row_targets && pool == Pool::cls)
     return Complaint{"pool",
-                     "pool=cls adds a row that has no target, and here every row has one",
+                     "would add a row without a target by pool=cls, and here every row has one",
                      "leave pool out",
                      {}};
   if (tie_embedding && (spec.kind != RowSpec::Kind::tokens || spec.vocabulary != spec.n_classes))
-    return Complaint{"tie_embedding",
-                     fmt::format("tie_embedding needs as many classes as tokens, and here are {} "
-                                 "classes and {} tokens",
-                                 spec.n_classes, spec.vocabulary),
-                     "set model.tie_embedding=false",
-                     {}};
+    return Complaint{
+        "tie_embedding",
+        fmt::format("needs as many classes as tokens for tie_embedding, and here are {} "
+                    "classes and {} tokens",
+                    spec.n_classes, spec.vocabulary),
+        "set model.tie_embedding=false",
+        {}};
   return std::nullopt;
 }
 
@@ -69,10 +70,8 @@ void VitOptions::fields(FieldList& f) {
 
 std::optional<Complaint> VitOptions::misfit(const RowSpec& spec) const {
   if (spec.kind == RowSpec::Kind::patches) return std::nullopt;
-  return Complaint{"kind",
-                   "kind=vit reads images, and this data has none",
-                   "set model.kind=encoder or decoder",
-                   {}};
+  return Complaint{
+      "kind", "reads images, and this data has none", "set model.kind=encoder or decoder", {}};
 }
 
 DecoderOptions::DecoderOptions() {

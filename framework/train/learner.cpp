@@ -12,7 +12,7 @@ Learner<Real>::Learner(const LearnerOptions& options, const RowSpec& data, std::
   registry_.finish();
   values_ = std::make_unique<ParameterBlock<Real>>(registry_);
   grads_ = std::make_unique<ParameterBlock<Real>>(registry_);
-  optimiser_ = std::make_unique<AdamW<Real>>(registry_, options.optim.adamw);
+  optimiser_ = std::make_unique<Optimiser<Real>>(registry_, options.optim);
   initialise(registry_, seed, *values_);
   for (const std::string& name : registry_.streams())
     streams_.push_back(Stream(seed, "dropout", name).key);
@@ -70,7 +70,7 @@ typename Learner<Real>::Step Learner<Real>::differentiate(const Batch& batch, In
 
 template <class Real>
 void Learner<Real>::update(Index step, Step& result) {
-  result.lr = learning_rate(options_.schedule, options_.optim.adamw.lr, step, options_.steps);
+  result.lr = learning_rate(options_.schedule, options_.optim.chosen().lr, step, options_.steps);
   result.grad_norm = optimiser_->step(values(), grads(), result.lr, step);
 }
 

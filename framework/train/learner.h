@@ -5,7 +5,7 @@
 
 #include "datasets/batch.h"
 #include "nn/model.h"
-#include "optim/adamw.h"
+#include "optim/optimiser.h"
 #include "optim/schedule.h"
 #include "train/loss.h"
 
@@ -52,7 +52,7 @@ class Learner {
   View<Real> grad(ParameterId id) const { return (*grads_)[id]; }
   const ParameterBlock<Real>& value_block() const { return *values_; }
   const ParameterBlock<Real>& grad_block() const { return *grads_; }
-  const AdamW<Real>& optimiser() const { return *optimiser_; }
+  const Optimiser<Real>& optimiser() const { return *optimiser_; }
   std::size_t memory_high_water() const { return arena_.high_water(); }  // bytes of one step
 
  private:
@@ -63,7 +63,7 @@ class Learner {
   Registry registry_;
   std::unique_ptr<Model> model_;
   std::unique_ptr<ParameterBlock<Real>> values_, grads_;
-  std::unique_ptr<AdamW<Real>> optimiser_;
+  std::unique_ptr<Optimiser<Real>> optimiser_;
   std::vector<std::uint64_t> streams_;
   std::vector<Var> vars_;
   Arena arena_;

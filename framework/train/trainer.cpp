@@ -43,9 +43,10 @@ Trainer::Trainer(const TrainerOptions& options, const Dataset& data, Index seed,
 
 void Trainer::check(const TrainerOptions& options, const Dataset& data) {
   if (const auto misfit = options.model.chosen().misfit(data.spec())) {
-    Complaint at_key = *misfit;
-    at_key.key = "model." + at_key.key;
-    throw KeyedDataError(std::move(at_key));
+    throw KeyedDataError({"model." + misfit->key,
+                          fmt::format("model.kind={} {}", options.model.kind, misfit->message),
+                          misfit->hint,
+                          {}});
   }
   for (const Split split : kSplits)
     Packer(data.n_tokens(split), batch_rule(options.train), 0, std::string(name_of(split)));
@@ -81,8 +82,8 @@ TrainingState Trainer::state(Index step) const {
   TrainingState s;
   s.step = step;
   s.blobs["values"] = values();
-  s.blobs["first_moment"] = bytes_of(learner_.optimiser().first_moment());
-  s.blobs["second_moment"] = bytes_of(learner_.optimiser().second_moment());
+  for (const auto& moment : learner_.optimiser().moments())
+    s.blobs[moment.name] = bytes_of(moment.values);
   if (chosen_.step >= 0) {
     s.blobs["chosen"] = chosen_.values;
     s.blobs["chosen_at"] = fmt::format("{} {:a}", chosen_.step, chosen_.score);
@@ -96,8 +97,8 @@ TrainingState Trainer::state(Index step) const {
 
 void Trainer::restore(const TrainingState& s) {
   set_values(s.blobs.at("values"));
-  copy_bytes(s.blobs.at("first_moment"), learner_.optimiser().first_moment());
-  copy_bytes(s.blobs.at("second_moment"), learner_.optimiser().second_moment());
+  for (const auto& moment : learner_.optimiser().moments())
+    copy_bytes(s.blobs.at(moment.name), moment.values);
   if (s.blobs.contains("chosen")) {
     chosen_.values = s.blobs.at("chosen");
     const std::string& at = s.blobs.at("chosen_at");

@@ -37,13 +37,13 @@ TYPED_TEST(Optimiser, AdamWFollowsItsEquations) {
   const Index n = 101;
   State<TypeParam> s(n);
   Array<double> p = widened(s.value), m({n}), v({n});
-  const AdamWOptions base{.lr = 0.01, .beta1 = 0.9, .beta2 = 0.99, .eps = 1e-8};
+  const AdamOptions base{.lr = 0.01, .beta1 = 0.9, .beta2 = 0.99, .eps = 1e-8};
   for (int t = 1; t <= 5; ++t) {
     const auto grad =
         Array<TypeParam>::random({n}, std::uint64_t{10} + static_cast<std::uint64_t>(t));
-    AdamWOptions options = base;
+    AdamOptions options = base;
     options.step = t;
-    adamw<TypeParam>(options, kDecay, in(grad), s.value.view(), s.m.view(), s.v.view());
+    adam<TypeParam>(options, kDecay, in(grad), s.value.view(), s.m.view(), s.v.view());
     for (Index i = 0; i < n; ++i) {
       const double g = static_cast<double>(grad[i]);
       p[i] *= 1 - base.lr * decay_of(i);
@@ -66,7 +66,7 @@ TYPED_TEST(Optimiser, TheFirstStepOfAdamWIsTheLearningRate) {
   Array<TypeParam> grad({3});
   grad[0] = TypeParam(1e-3);
   grad[1] = TypeParam(-5);
-  adamw<TypeParam>({.lr = 0.1}, {}, in(grad), s.value.view(), s.m.view(), s.v.view());
+  adam<TypeParam>({.lr = 0.1}, {}, in(grad), s.value.view(), s.m.view(), s.v.view());
   EXPECT_NEAR(s.value[0], before[0] - TypeParam(0.1), 2e-6);
   EXPECT_NEAR(s.value[1], before[1] + TypeParam(0.1), 1e-6);
   EXPECT_EQ(s.value[2], before[2]) << "no gradient, no decay, no step";
@@ -98,8 +98,8 @@ TYPED_TEST(Optimiser, AnElementsBitsDoNotTellWhereRangesEnd) {
   State<TypeParam> whole(n), cut(n);
   const std::vector<DecayRange> one = {{0, n, 0.1}},
                                 many = {{0, 7, 0.1}, {7, 8, 0.1}, {8, 64, 0.1}, {64, n, 0.1}};
-  adamw<TypeParam>({}, one, in(grad), whole.value.view(), whole.m.view(), whole.v.view());
-  adamw<TypeParam>({}, many, in(grad), cut.value.view(), cut.m.view(), cut.v.view());
+  adam<TypeParam>({}, one, in(grad), whole.value.view(), whole.m.view(), whole.v.view());
+  adam<TypeParam>({}, many, in(grad), cut.value.view(), cut.m.view(), cut.v.view());
   EXPECT_TRUE(same_bits(whole.value, cut.value));
   sgd<TypeParam>({.momentum = 0.5}, one, in(grad), whole.value.view(), whole.velocity.view());
   sgd<TypeParam>({.momentum = 0.5}, many, in(grad), cut.value.view(), cut.velocity.view());
@@ -121,9 +121,9 @@ TYPED_TEST(Optimiser, TheSquaredNormIsSummedInDouble) {
 TYPED_TEST(Optimiser, BitsDoNotDependOnThreads) {
   const Index n = 300'001;
   const auto grad = Array<TypeParam>::random({n}, 2);
-  testing::expect_same_on_threads<TypeParam>({"adamw", "sgd", "squared_norm"}, [&] {
+  testing::expect_same_on_threads<TypeParam>({"adam", "sgd", "squared_norm"}, [&] {
     State<TypeParam> s(n);
-    adamw<TypeParam>({}, kDecay, in(grad), s.value.view(), s.m.view(), s.v.view());
+    adam<TypeParam>({}, kDecay, in(grad), s.value.view(), s.m.view(), s.v.view());
     sgd<TypeParam>({.momentum = 0.9}, kDecay, in(grad), s.value.view(), s.velocity.view());
     Array<TypeParam> norm({2});
     const double value = squared_norm(in(s.value));
@@ -137,14 +137,14 @@ TEST(OptimiserOfDoubles, RangesThatOverlapOrLeaveTheBlockAreRefused) {
   State<double> s(10);
   const auto step = [&](std::vector<DecayRange> decay) {
     const Array<double> grad({10});
-    adamw<double>({}, decay, in(grad), s.value.view(), s.m.view(), s.v.view());
+    adam<double>({}, decay, in(grad), s.value.view(), s.m.view(), s.v.view());
   };
   EXPECT_THROW(step({{0, 5, 0.1}, {4, 6, 0.1}}), ShapeError);
   EXPECT_THROW(step({{0, 11, 0.1}}), ShapeError);
   EXPECT_NO_THROW(step({{0, 5, 0.1}, {5, 10, 0.1}}));
   const Array<double> grad({10});
   EXPECT_THROW(sgd<double>({.momentum = 0.9}, {}, in(grad), s.value.view(), {}), ShapeError);
-  EXPECT_THROW(adamw<double>({.step = 0}, {}, in(grad), s.value.view(), s.m.view(), s.v.view()),
+  EXPECT_THROW(adam<double>({.step = 0}, {}, in(grad), s.value.view(), s.m.view(), s.v.view()),
                ConfigError);
 }
 

@@ -24,7 +24,7 @@ bool same_bits(View<const Real> a, View<const Real> b) {
 
 // Every kernel of a step (and of the initialisation) that is written to be shared out.
 const std::set<std::string> kSplit = {"accumulate",
-                                      "adamw",
+                                      "adam",
                                       "attention",
                                       "attention_backward",
                                       "chain",
