@@ -100,17 +100,18 @@ def two_stage_top_k(s, seen, k, key_scores, step):
     return top_k(s, searched, k)
 
 
-def selected(t, o, s, seen, q, k, score):
+def selected(o, s, seen, q, k, w, scale):
     if o["select"] == "all":
         return seen
     if o["select"] == "top_k":
         return top_k(s, seen, o["k"])
-    unit_keys = unit(k) if o["score"] == "cosine" else k
+    # The mean of unit keys is not a unit vector: a cosine's gate is a dot product.
+    score = SCORES["dot" if o["score"] == "cosine" else o["score"]]
+    if o["score"] == "cosine":
+        q, k = unit(q), unit(k)
 
     def key_scores(i, blocks):
-        means = torch.stack([unit_keys[b].mean(0) for b in blocks])
-        rows = unit(q[i : i + 1]) if o["score"] == "cosine" else q[i : i + 1]
-        return (rows @ means.T if o["score"] == "cosine" else score(rows, means))[0].detach()
+        return scale.detach() * score(q[i : i + 1], torch.stack([k[b].mean(0) for b in blocks]), w)[0].detach()
     return two_stage_top_k(s, seen, o["k"], key_scores, o["dilation"] if o["pattern"] == "dilated" else 1)
 
 
@@ -135,11 +136,10 @@ def reference(t, o):
             scale = o["scale"]
             if scale == "auto":
                 scale = 1 / math.sqrt(Q.shape[1]) if o["score"] == "scaled_dot" and "gain" not in t else 1.0
-            gain = t["gain"][h] if "gain" in t else 1.0
-            s = scale * gain * SCORES[o["score"]](Q, K, w) + BIASES[bias](t, o, h, q, k)
+            scale = scale * (t["gain"][h] if "gain" in t else torch.ones(()))
+            s = scale * SCORES[o["score"]](Q, K, w) + BIASES[bias](t, o, h, q, k)
             seen = PATTERNS[o["pattern"]](i, j, o, t, q, k).expand(s.shape)
-            gate = lambda rows, keys: scale * gain * SCORES[o["score"]](rows, keys, w)
-            seen = selected(t, o, s, seen, Q, K, gate) if K.shape[0] else seen
+            seen = selected(o, s, seen, Q, K, w, scale) if K.shape[0] else seen
             z = s / o["temperature"]
             P = maths.normalise(o["normaliser"], z, seen) if K.shape[0] else torch.zeros_like(s)
             if K.shape[0]:
