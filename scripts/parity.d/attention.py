@@ -136,7 +136,7 @@ def reference(t, o):
             scale = o["scale"]
             if scale == "auto":
                 scale = 1 / math.sqrt(Q.shape[1]) if o["score"] == "scaled_dot" and "gain" not in t else 1.0
-            scale = scale * (t["gain"][h] if "gain" in t else torch.ones(()))
+            scale = scale * (t["gain"][h] if "gain" in t else torch.ones((), dtype=torch.float64))
             s = scale * SCORES[o["score"]](Q, K, w) + BIASES[bias](t, o, h, q, k)
             seen = PATTERNS[o["pattern"]](i, j, o, t, q, k).expand(s.shape)
             seen = selected(o, s, seen, Q, K, w, scale) if K.shape[0] else seen
