@@ -31,6 +31,8 @@ ExitCode verb_show(Session& session);
 ExitCode verb_status(Session& session);
 ExitCode verb_eval(Session& session);
 ExitCode verb_op(Session& session);
+ExitCode verb_doctor(Session& session);
+ExitCode verb_completion(Session& session);
 ExitCode verb_import(Session& session);
 
 // The verb's function; null for a verb without one.

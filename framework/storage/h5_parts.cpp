@@ -69,6 +69,7 @@ void write_predictions(H5Group& predictions, const std::string& split, const Pre
   group.write("output", dims, p.output.data());
   group.attach_scale("output", 0, "example");
   group.attach_scale("output", 1, sizes(p.n_outputs));
+  group.set_attribute("loss", p.loss);
 }
 
 Predictions read_predictions(const H5Group& group) {
@@ -82,6 +83,7 @@ Predictions read_predictions(const H5Group& group) {
                output.dims.size());
   p.n_outputs = output.dims[1];
   p.output = group.read<float>("output");
+  if (group.has_attribute("loss")) p.loss = group.text_attribute("loss");
   if (group.has_dataset("position")) p.position = group.read<Index>("position");
   return p;
 }

@@ -32,7 +32,8 @@ struct FinalMetric {
 struct Predictions {
   std::vector<Index> example, group, target;
   Index n_outputs = 0;
-  std::vector<float> output;         // [n, n_outputs] logits or values
+  std::vector<float> output;           // [n, n_outputs] logits or values
+  std::string loss = "cross_entropy";  // what the metric loss is of these outputs
   std::vector<Index> position = {};  // the row in its example, where rows have targets; else empty
 };
 

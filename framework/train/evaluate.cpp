@@ -34,6 +34,7 @@ Predictions predict(Learner<float>& learner, const Dataset& data, Split split, B
   const BatchPlan& plan = packer.in_order();
   Predictions p;
   p.n_outputs = data.n_classes();
+  p.loss = learner.loss().name();
   for (Index b = 0; b < plan.size(); ++b) {
     batch.assemble(data, split, plan[b]);
     add(batch, learner.evaluate(batch), data.row_targets(), p);
@@ -42,7 +43,7 @@ Predictions predict(Learner<float>& learner, const Dataset& data, Split split, B
 }
 
 Scored scored(const Predictions& predictions) {
-  return {predictions.n_outputs, predictions.output, predictions.target};
+  return {predictions.n_outputs, predictions.output, predictions.target, predictions.loss};
 }
 
 void load_weights(const WeightSet& set, const std::string& where, const Learner<float>& learner) {

@@ -45,6 +45,7 @@ class Learner {
   // targets; valid until the next call.
   View<const Real> evaluate(const Batch& batch);
 
+  const LossOptions& loss() const { return options_.loss; }
   const Registry& registry() const { return registry_; }
   View<Real> values() const { return values_->all(); }
   View<Real> grads() const { return grads_->all(); }

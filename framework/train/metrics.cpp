@@ -4,7 +4,7 @@
 #include <cmath>
 #include <numeric>
 
-#include "kernels/math.h"
+#include "train/loss.h"
 
 namespace attune {
 namespace {
@@ -13,13 +13,8 @@ const float* row(const Scored& s, Index i) { return s.logits.data() + i * s.n_cl
 
 double mean_loss(const Scored& s) {
   double sum = 0;
-  for (Index i = 0; i < s.size(); ++i) {
-    const float* z = row(s, i);
-    const double high = *std::max_element(z, z + s.n_classes);
-    double total = 0;
-    for (Index c = 0; c < s.n_classes; ++c) total += kernels::exp(z[c] - high);
-    sum += kernels::log(total) + high - z[s.target[static_cast<std::size_t>(i)]];
-  }
+  for (Index i = 0; i < s.size(); ++i)
+    sum += loss_of_row(s.loss, row(s, i), s.n_classes, s.target[static_cast<std::size_t>(i)]);
   return sum / static_cast<double>(s.size());
 }
 
@@ -117,7 +112,7 @@ std::optional<Confusion> confusion_of(const Scored& s) {
 
 const std::vector<MetricInfo>& classification_metrics() {
   static const std::vector<MetricInfo> metrics = {
-      {"loss", "nat", "mean cross-entropy", "minimize"},
+      loss_metric("cross_entropy"),
       {"accuracy", "1", "share of examples whose largest logit is the target's", "maximize"},
       {"balanced_accuracy", "1", "mean over the classes of the share recognised", "maximize"},
       {"auc", "1", "area under the ROC curve of class 1", "maximize"}};

@@ -12,12 +12,13 @@ namespace attune {
 // A classifier's outputs over a split, in the split's own order of examples.
 struct Scored {
   Index n_classes = 0;
-  std::vector<float> logits;  // [n, n_classes]
-  std::vector<Index> target;  // [n]
+  std::vector<float> logits;           // [n, n_classes]
+  std::vector<Index> target;           // [n]
+  std::string loss = "cross_entropy";  // train/loss.h
   Index size() const { return static_cast<Index>(target.size()); }
 };
 
-// What can be measured of a classifier: loss (mean cross-entropy, nats), accuracy,
+// What can be measured of a classifier: loss (train/loss.h), accuracy,
 // balanced_accuracy (mean over the classes of the share of a class that is recognised: Brodersen et
 // al. 2010), and, for two classes, auc (area under the ROC curve of class 1, ties counted half:
 // Hanley & McNeil 1982).

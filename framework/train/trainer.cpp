@@ -48,6 +48,13 @@ void Trainer::check(const TrainerOptions& options, const Dataset& data) {
                           misfit->hint,
                           {}});
   }
+  if (data.row_targets() && options.loss.kind != LossOptions::Kind::cross_entropy)
+    throw KeyedDataError(
+        {"loss.kind",
+         fmt::format("loss.kind={} needs a target an example, and here rows have them",
+                     options.loss.name()),
+         "set loss.kind=cross_entropy",
+         {}});
   for (const Split split : kSplits)
     Packer(data.n_tokens(split), batch_rule(options.train), 0, std::string(name_of(split)));
   if (const auto& from = options.train.init_from)
@@ -57,7 +64,8 @@ void Trainer::check(const TrainerOptions& options, const Dataset& data) {
 void Trainer::declare() {
   recorder_.content().class_names = data_.class_names();
   if (data_.images()) recorder_.content().gray = data_.images()->gray();
-  train_metrics_ = {{"loss", "nat", "mean cross-entropy of the step's batch", "minimize"},
+  const MetricInfo loss = loss_metric(options_.loss.name());
+  train_metrics_ = {{"loss", loss.units, loss.long_name + " of the step's batch", "minimize"},
                     {"accuracy", "1", "accuracy on the step's batch", "maximize"},
                     {"grad_norm", "1", "L2 norm of the gradient before clipping", ""},
                     {"lr", "1", "learning rate", ""}};
@@ -66,6 +74,9 @@ void Trainer::declare() {
         {"token_efficiency", "1", "share of train.batch_tokens that the step's batch fills", ""});
   val_metrics_ = available_metrics(data_, Split::val);
   test_metrics_ = available_metrics(data_, Split::test);
+  for (auto* metrics : {&val_metrics_, &test_metrics_})
+    for (MetricInfo& m : *metrics)
+      if (m.name == "loss") m = loss;
   recorder_.declare("train", train_metrics_);
   recorder_.declare("val", val_metrics_);
   recorder_.declare("test", test_metrics_);

@@ -48,6 +48,24 @@ TEST(Auc, DoesNotExistForOneClassOrThree) {
   EXPECT_FALSE(classification_metric("auc", three));
 }
 
+// Each by its definition, of z = (2, −1, 0.5) and class 2.
+TEST(Loss, IsWhatTheRunMinimised) {
+  Scored s;
+  s.n_classes = 3;
+  s.target = {2};
+  s.logits = {2, -1, 0.5F};
+  const double total = std::exp(2.0) + std::exp(-1.0) + std::exp(0.5);
+  EXPECT_NEAR(*classification_metric("loss", s), std::log(total) - 0.5, 1e-14);
+  s.loss = "mse";
+  EXPECT_DOUBLE_EQ(*classification_metric("loss", s), (4 + 1 + 0.25) / 3);
+  s.loss = "binary_cross_entropy";
+  const auto softplus = [](double x) { return std::log1p(std::exp(x)); };
+  EXPECT_NEAR(*classification_metric("loss", s), (softplus(2) + softplus(-1) + softplus(-0.5)) / 3,
+              1e-14);
+  s.logits = {1e4F, -1e4F, -1e4F};  // 1e4 of the wrong and of the right class, over three
+  EXPECT_DOUBLE_EQ(*classification_metric("loss", s), 2e4 / 3);
+}
+
 TEST(Confusion, CountsWhatEachClassIsTakenFor) {
   Scored s;
   s.n_classes = 3;
