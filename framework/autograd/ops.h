@@ -5,6 +5,7 @@
 #include "autograd/tape.h"
 #include "kernels/attention.h"
 #include "kernels/heads.h"
+#include "kernels/performer.h"
 #include "kernels/pointwise.h"
 #include "tensor/packed.h"
 
@@ -67,6 +68,28 @@ struct HeadNormOptions {
   void fields(FieldList& f);
 };
 
+struct LinearAttentionOptions {
+  Index n_heads = 1;
+  Index n_kv_heads = 0;  // 0: n_heads
+  bool causal = false;
+  void fields(FieldList& f);
+};
+
+struct PerformerOptions {
+  kernels::FeatureShift shift = kernels::FeatureShift::row;
+  void fields(FieldList& f);
+};
+
+struct RepeatOptions {
+  Index times = 1;
+  void fields(FieldList& f);
+};
+
+struct SinusoidalOptions {
+  Index period = 0;  // 0: none
+  void fields(FieldList& f);
+};
+
 struct CrossEntropyOptions {
   double label_smoothing = 0.0;
   Index ignore_index = -100;
@@ -80,15 +103,17 @@ struct RopeOptions {
 };
 
 struct PositionOptions {
-  bool cls = false;  // each example begins with one row that has no position
+  bool cls = false;         // each example begins with one row that has no position
+  bool fractional = false;  // tables are read at the share of the grid's side
   void fields(FieldList& f);
 };
 
 extern const Op linear_op, add_op, relu_op, silu_op, gelu_op, layer_norm_op, rms_norm_op,
     softmax_op, sparsemax_op, entmax15_op, embedding_op, rope_op, attention_op, head_norm_op,
-    scale_heads_op, cross_entropy_op, mse_op, binary_cross_entropy_op, dropout_op,
+    scale_heads_op, repeat_columns_op, elu_plus_one_op, linear_attention_op, performer_features_op,
+    project_rows_op, cross_entropy_op, mse_op, binary_cross_entropy_op, dropout_op,
     dropout_residual_op, mean_pool_op, first_row_op, attention_pool_op, insert_cls_op,
-    position_2d_op, position_1d_op;
+    position_2d_op, position_1d_op, sinusoidal_op;
 
 // Logical coordinates of packed rows, which key dropout masks: [n] each.
 struct RowCoordinates {
@@ -156,6 +181,31 @@ template <class Real>
 Var scale_heads(Tape<Real>& t, Var x, Var gain, View<const std::int32_t> widths = {}) {
   return t.apply(scale_heads_op, {x, gain}, {widths});
 }
+// y = x, `times` times side by side.
+template <class Real>
+Var repeat_columns(Tape<Real>& t, Var x, Index times) {
+  return t.apply(repeat_columns_op, {x}, {}, RepeatOptions{times});
+}
+template <class Real>
+Var elu_plus_one(Tape<Real>& t, Var x) {
+  return t.apply(elu_plus_one_op, {x});
+}
+// Of features q, k ≥ 0.
+template <class Real>
+Var linear_attention(Tape<Real>& t, Var q, Var k, Var v, View<const std::int32_t> q_offsets,
+                     View<const std::int32_t> k_offsets, const LinearAttentionOptions& options) {
+  return t.apply(linear_attention_op, {q, k, v}, {q_offsets, k_offsets}, options);
+}
+template <class Real>
+Var performer_features(Tape<Real>& t, Var x, Var directions, View<const std::int32_t> offsets,
+                       kernels::FeatureShift shift) {
+  return t.apply(performer_features_op, {x, directions}, {offsets}, PerformerOptions{shift});
+}
+// The rows of each sequence mixed to as many as weight has.
+template <class Real>
+Var project_rows(Tape<Real>& t, Var x, Var weight, View<const std::int32_t> offsets) {
+  return t.apply(project_rows_op, {x, weight}, {offsets});
+}
 // Rows of a table, or of any node: gathers.
 template <class Real>
 Var embedding(Tape<Real>& t, Var table, View<const std::int32_t> ids) {
@@ -178,13 +228,19 @@ Var insert_cls(Tape<Real>& t, Var x, Var cls, View<const std::int32_t> offsets) 
   return t.apply(insert_cls_op, {x, cls}, {offsets});
 }
 template <class Real>
-Var position_2d(Tape<Real>& t, Var x, Var rows, Var columns, const PackedRows& packed, bool cls) {
+Var position_2d(Tape<Real>& t, Var x, Var rows, Var columns, const PackedRows& packed, bool cls,
+                bool fractional = false) {
   return t.apply(position_2d_op, {x, rows, columns}, {packed.offsets, packed.grid},
-                 PositionOptions{cls});
+                 PositionOptions{cls, fractional});
 }
 template <class Real>
 Var position_1d(Tape<Real>& t, Var x, Var table, View<const std::int32_t> offsets) {
   return t.apply(position_1d_op, {x, table}, {offsets});
+}
+// Places repeat after `period` where it is not 0.
+template <class Real>
+Var sinusoidal(Tape<Real>& t, Var x, View<const std::int32_t> offsets, Index period) {
+  return t.apply(sinusoidal_op, {x}, {offsets}, SinusoidalOptions{period});
 }
 template <class Real>
 Var rope(Tape<Real>& t, Var x, View<const std::int32_t> positions, const RopeOptions& options) {

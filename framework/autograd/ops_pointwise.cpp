@@ -36,6 +36,11 @@ void silu_forward(OpCall<Real>& c) {
 }
 
 template <class Real>
+void elu_forward(OpCall<Real>& c) {
+  kernels::elu_plus_one<Real>(c.in[0], c.out[0], c.saved[0]);
+}
+
+template <class Real>
 void relu_forward(OpCall<Real>& c) {
   kernels::relu<Real>(c.in[0], c.out[0]);
 }
@@ -157,6 +162,17 @@ const Op silu_op{
     .options = make_options<NoOptions>,
     .f32 = {with_slope<float>, silu_forward<float>, chain_slope<float>},
     .f64 = {with_slope<double>, silu_forward<double>, chain_slope<double>},
+};
+
+const Op elu_plus_one_op{
+    .name = "elu_plus_one",
+    .maths = "y = x + 1 above 0, else exp(x)",
+    .inputs = {{"x", "any"}},
+    .indices = {},
+    .outputs = {{"y", "as x"}},
+    .options = make_options<NoOptions>,
+    .f32 = {with_slope<float>, elu_forward<float>, chain_slope<float>},
+    .f64 = {with_slope<double>, elu_forward<double>, chain_slope<double>},
 };
 
 const Op gelu_op{

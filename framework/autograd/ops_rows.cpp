@@ -3,6 +3,7 @@
 #include "autograd/op_checks.h"
 #include "autograd/ops.h"
 #include "kernels/embedding.h"
+#include "kernels/pointwise.h"
 #include "kernels/pooling.h"
 #include "kernels/position.h"
 
@@ -46,14 +47,19 @@ Index leading(const OpCall<Real>& c) {
   return c.template as<PositionOptions>().cls ? 1 : 0;
 }
 template <class Real>
+kernels::GridReading reading(const OpCall<Real>& c) {
+  return c.template as<PositionOptions>().fractional ? kernels::GridReading::fraction
+                                                     : kernels::GridReading::index;
+}
+template <class Real>
 void position_2d_forward(OpCall<Real>& c) {
   kernels::add_grid_positions<Real>(c.in[0], c.index[0], c.index[1], leading(c), c.in[1], c.in[2],
-                                    c.out[0]);
+                                    c.out[0], reading(c));
 }
 template <class Real>
 void position_2d_backward(OpCall<Real>& c) {
   kernels::add_grid_positions_backward<Real>(c.grad_out[0], c.index[0], c.index[1], leading(c),
-                                             c.grad_in[0], c.grad_in[1], c.grad_in[2]);
+                                             c.grad_in[0], c.grad_in[1], c.grad_in[2], reading(c));
 }
 
 template <class Real>
@@ -68,6 +74,20 @@ template <class Real>
 void position_1d_backward(OpCall<Real>& c) {
   kernels::add_sequence_positions_backward<Real>(c.grad_out[0], c.index[0], c.grad_in[0],
                                                  c.grad_in[1]);
+}
+
+template <class Real>
+void sinusoidal_shapes(const OpCall<Real>& c, OpShapes& s) {
+  table_shapes(c, sinusoidal_op, s);
+}
+template <class Real>
+void sinusoidal_forward(OpCall<Real>& c) {
+  kernels::add_sinusoids<Real>(c.in[0], c.index[0], c.template as<SinusoidalOptions>().period,
+                               c.out[0]);
+}
+template <class Real>
+void sinusoidal_backward(OpCall<Real>& c) {
+  kernels::accumulate<Real>(c.grad_out[0], c.grad_in[0]);
 }
 
 template <class Real>
@@ -147,6 +167,12 @@ void attention_pool_backward(OpCall<Real>& c) {
 
 void PositionOptions::fields(FieldList& f) {
   f.boolean("cls", cls, Role::result, "each example begins with one row without a position");
+  f.boolean("fractional", fractional, Role::result,
+            "tables are read at (i + 1/2)/r of their length in a grid of r, whatever its size");
+}
+
+void SinusoidalOptions::fields(FieldList& f) {
+  f.integer("period", period, {0, 1e9}, Role::result, "after which places repeat; 0: never");
 }
 
 const Op embedding_op{
@@ -180,6 +206,18 @@ const Op position_1d_op{
     .options = make_options<NoOptions>,
     .f32 = {position_1d_shapes<float>, position_1d_forward<float>, position_1d_backward<float>},
     .f64 = {position_1d_shapes<double>, position_1d_forward<double>, position_1d_backward<double>},
+};
+
+const Op sinusoidal_op{
+    .name = "sinusoidal",
+    .maths =
+        "y = x + p_i, p_2t = sin(i / 10000^(2t/d)), p_2t+1 = cos, i the row's place, mod period",
+    .inputs = {{"x", "[n, d]"}},
+    .indices = {{"offsets", "[B+1]", false, &absent::one_sequence}},
+    .outputs = {{"y", "[n, d]"}},
+    .options = make_options<SinusoidalOptions>,
+    .f32 = {sinusoidal_shapes<float>, sinusoidal_forward<float>, sinusoidal_backward<float>},
+    .f64 = {sinusoidal_shapes<double>, sinusoidal_forward<double>, sinusoidal_backward<double>},
 };
 
 const Op insert_cls_op{

@@ -77,16 +77,17 @@ struct AttentionRows {
   // Pattern edges: query row i of the pack sees the key rows indices[indptr[i] … indptr[i + 1]),
   // rows of its own sequence, rising.
   View<const std::int32_t> indptr = {}, indices = {};  // [n_q + 1], [n_edges]
-  // Bias alibi_2d: the row and the column of each token in its grid.
+  // Bias alibi_2d: the row and the column of each token in its grid, −1 and −1 of one without a
+  // place.
   View<const std::int32_t> q_positions = {}, k_positions = {};  // [n_q, 2], [n_k, 2]
 };
 
 // What some scores and biases learn, or their gradients; absent where it isn't used.
 template <class T>
 struct AttentionParameters {
-  View<T> w = {};     // score additive: [n_heads, d_k]; [Σ widths] where heads differ
-  View<T> bias = {};  // bias given: [n_heads, n_q, n_k] in rows of the pack; pairs of rows of
-                      // different sequences are never read, and have no gradient
+  View<T> w = {};      // score additive: [n_heads, d_k]; [Σ widths] where heads differ
+  View<T> bias = {};   // bias given: [n_heads, n_q, n_k] in rows of the pack; pairs of rows of
+                       // different sequences are never read, and have no gradient
   View<T> table = {};  // bias relative: [n_heads, 2 m + 1], distances −m … m
   View<T> gain = {};  // [n_heads], multiplies the scores of each head besides scale; may be absent.
                       // Not for score additive, whose w scales already

@@ -164,6 +164,12 @@ void scale_heads(const HeadColumns& heads, Rows<const Real> x, View<const Real> 
   const double cost = 0.3 * static_cast<double>(x.n * x.width);
   parallel_ranges("scale_heads", x.n, kRowsPerBlock, cost, [&](Index begin, Index end) {
     for (Index i = begin; i < end; ++i) {
+      if (x.width == heads.n_heads) {  // of one column each
+        for_lanes<Real>(x.width, [&](Index j, auto lanes) {
+          lanes.store(y.row(i) + j, lanes.load(x.row(i) + j) * lanes.load(gain.data() + j));
+        });
+        continue;
+      }
       heads.for_each(x.width, [&](Index h, Index first, Index d) {
         for_lanes<Real>(d, [&](Index j, auto lanes) {
           lanes.store(y.row(i) + first + j, lanes.load(x.row(i) + first + j) * Vec<Real>(gain[h]));
@@ -185,6 +191,16 @@ void scale_heads_backward(const HeadColumns& heads, Rows<const Real> dy, Rows<co
   const double cost = 0.5 * static_cast<double>(x.n * x.width);
   by_chunks(kernel, x.n, cost, dgain, [&](Real* chunk, Index begin, Index end) {
     for (Index i = begin; i < end; ++i) {
+      if (x.width == heads.n_heads) {
+        for_lanes<Real>(x.width, [&](Index j, auto lanes) {
+          const Vec<Real> upstream = lanes.load(dy.row(i) + j), g = lanes.load(gain.data() + j);
+          if (dx.data != nullptr)
+            lanes.store(dx.row(i) + j, fma(g, upstream, lanes.load(dx.row(i) + j)));
+          if (chunk != nullptr)
+            lanes.store(chunk + j, fma(upstream, lanes.load(x.row(i) + j), lanes.load(chunk + j)));
+        });
+        continue;
+      }
       heads.for_each(x.width, [&](Index h, Index first, Index d) {
         Vec<Real> total = Real(0);
         for_lanes<Real>(d, [&](Index j, auto lanes) {
@@ -200,6 +216,51 @@ void scale_heads_backward(const HeadColumns& heads, Rows<const Real> dy, Rows<co
   });
 }
 
+namespace {
+
+// How often x's columns stand in y.
+template <class Real>
+Index times_in(const char* kernel, View<const Real> x, View<const Real> y) {
+  check_rank(kernel, "x", x, 2);
+  check_rank(kernel, "y", y, 2);
+  ATTUNE_CHECK(x.dim(0) == y.dim(0) && x.dim(1) > 0 && y.dim(1) % x.dim(1) == 0, ShapeError,
+               "[{}] y is {}: it must hold the columns of x {} a whole number of times.", kernel,
+               y.shape().text(), x.shape().text());
+  return y.dim(1) / x.dim(1);
+}
+
+}  // namespace
+
+template <class Real>
+void repeat_columns(View<const Real> x, View<Real> y) {
+  const Index times = times_in<Real>("repeat_columns", x, y), d = x.dim(1);
+  const double cost = 0.2 * static_cast<double>(y.size());
+  parallel_ranges("repeat_columns", x.dim(0), kRowsPerBlock, cost, [&](Index begin, Index end) {
+    for (Index i = begin; i < end; ++i)
+      for (Index t = 0; t < times; ++t) std::copy_n(x.row(i), d, y.row(i) + t * d);
+  });
+}
+
+template <class Real>
+void repeat_columns_backward(View<const Real> dy, View<Real> dx) {
+  const char* const kernel = "repeat_columns_backward";
+  const Index times = times_in<Real>(kernel, dx, dy), d = dx.dim(1);
+  const double cost = 0.3 * static_cast<double>(dy.size());
+  parallel_ranges(kernel, dx.dim(0), kRowsPerBlock, cost, [&](Index begin, Index end) {
+    for (Index i = begin; i < end; ++i) {
+      for_lanes<Real>(d, [&](Index j, auto lanes) {
+        Vec<Real> total = lanes.load(dx.row(i) + j);
+        for (Index t = 0; t < times; ++t) total += lanes.load(dy.row(i) + t * d + j);
+        lanes.store(dx.row(i) + j, total);
+      });
+    }
+  });
+}
+
+template void repeat_columns(View<const float>, View<float>);
+template void repeat_columns_backward(View<const float>, View<float>);
+template void repeat_columns(View<const double>, View<double>);
+template void repeat_columns_backward(View<const double>, View<double>);
 template void head_norm(HeadNorm, const HeadColumns&, Rows<const float>, View<const float>, float,
                         Rows<float>);
 template void head_norm_backward(HeadNorm, const HeadColumns&, Rows<const float>, Rows<const float>,

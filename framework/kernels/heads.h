@@ -51,8 +51,8 @@ void head_norm_backward(HeadNorm kind, const HeadColumns& heads, Rows<const Real
                         Rows<const Real> x, View<const Real> gain, Real eps, Rows<Real> dx,
                         View<Real> dgain);
 
-// y = gain_h · x for the columns of head h.  x, y [n, columns], which may be the same; gain
-// [n_heads]
+// y = gain_h · x for the columns of head h; heads of one column make this a gain by column.  x, y
+// [n, columns], which may be the same; gain [n_heads]
 template <class Real>
 void scale_heads(const HeadColumns& heads, Rows<const Real> x, View<const Real> gain, Rows<Real> y);
 // dx += gain_h · dy,   dgain_h += Σ dy · x of the head's columns, rows by chunks; each may be
@@ -60,5 +60,12 @@ void scale_heads(const HeadColumns& heads, Rows<const Real> x, View<const Real> 
 template <class Real>
 void scale_heads_backward(const HeadColumns& heads, Rows<const Real> dy, Rows<const Real> x,
                           View<const Real> gain, Rows<Real> dx, View<Real> dgain);
+
+// y [n, times · d] = x [n, d] side by side: one head's columns for several.
+template <class Real>
+void repeat_columns(View<const Real> x, View<Real> y);
+// dx += the sum of dy's copies, in order.
+template <class Real>
+void repeat_columns_backward(View<const Real> dy, View<Real> dx);
 
 }  // namespace attune::kernels

@@ -67,6 +67,13 @@ ValueAndSlope<Real> gelu_tanh_of(Vec<Real> x) {
   return {y, fma(y * s.complement, fma(square, V(3 * b), V(a)), s.value)};
 }
 
+template <class Real>
+ValueAndSlope<Real> elu_plus_one_of(Vec<Real> x) {
+  const auto below = x <= Vec<Real>(Real(0));
+  const Vec<Real> power = exp(min(x, Vec<Real>(Real(0)))), one = Real(1);
+  return {select(below, power, x + one), select(below, power, one)};
+}
+
 }  // namespace
 
 template <class Real>
@@ -152,6 +159,13 @@ void gelu(GeluForm form, View<const Real> x, View<Real> y, View<Real> slope) {
   }
 }
 
+template <class Real>
+void elu_plus_one(View<const Real> x, View<Real> y, View<Real> slope) {
+  map_with_slope("elu_plus_one", x, y, slope, 0.5, elu_plus_one_of<Real>);
+}
+
+template void elu_plus_one(View<const float>, View<float>, View<float>);
+template void elu_plus_one(View<const double>, View<double>, View<double>);
 template void fill(float, View<float>);
 template void add(View<const float>, View<const float>, View<float>);
 template void accumulate(View<const float>, View<float>);

@@ -48,4 +48,8 @@ enum class GeluForm { erf, tanh };
 template <class Real>
 void gelu(GeluForm form, View<const Real> x, View<Real> y, View<Real> slope);
 
+// y = elu(x) + 1 = x + 1 above 0, else eˣ (Katharopoulos et al. 2020). slope as above.
+template <class Real>
+void elu_plus_one(View<const Real> x, View<Real> y, View<Real> slope);
+
 }  // namespace attune::kernels

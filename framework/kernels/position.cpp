@@ -1,7 +1,11 @@
 #include "kernels/position.h"
 
+#include <algorithm>
+#include <cmath>
+
 #include "kernels/embedding.h"
 #include "kernels/lanes.h"
+#include "kernels/math.h"
 #include "kernels/packed_rows.h"
 #include "kernels/parallel.h"
 #include "kernels/pointwise.h"
@@ -19,7 +23,13 @@ struct Place {
 
 // Index i of `size` in a table of `table_rows` ≥ 1 rows.
 template <class Real>
-Place<Real> place(Index i, Index size, Index table_rows) {
+Place<Real> place(Index i, Index size, Index table_rows, GridReading reading = GridReading::index) {
+  if (reading == GridReading::fraction) {
+    const Index scaled = (2 * i + 1) * (table_rows - 1), low = scaled / (2 * size);
+    return {static_cast<std::int32_t>(low),
+            static_cast<std::int32_t>(std::min(low + 1, table_rows - 1)),
+            static_cast<Real>(scaled % (2 * size)) / static_cast<Real>(2 * size)};
+  }
   if (size <= table_rows) {
     const auto row = static_cast<std::int32_t>(i);
     return {row, row, Real(0)};
@@ -87,7 +97,7 @@ void add_to_table(const char* kernel, View<const Real> dy, View<const std::int32
 template <class Real>
 void add_grid_positions(View<const Real> x, View<const std::int32_t> offsets,
                         View<const std::int32_t> grid, Index leading, View<const Real> row_table,
-                        View<const Real> column_table, View<Real> y) {
+                        View<const Real> column_table, View<Real> y, GridReading reading) {
   const char* const kernel = "grid_positions";
   check_rank(kernel, "x", x, 2);
   const Index n = x.dim(0), d = x.dim(1);
@@ -105,8 +115,8 @@ void add_grid_positions(View<const Real> x, View<const std::int32_t> offsets,
             return;
           }
           const Index rows = grid(e, 0), columns = grid(e, 1), cell = index - leading;
-          const auto row = place<Real>(cell / columns, rows, row_table.dim(0));
-          const auto column = place<Real>(cell % columns, columns, column_table.dim(0));
+          const auto row = place<Real>(cell / columns, rows, row_table.dim(0), reading);
+          const auto column = place<Real>(cell % columns, columns, column_table.dim(0), reading);
           for_lanes<Real>(d, [&](Index j, auto lanes) {
             lanes.store(to + j, (lanes.load(from + j) + read(row_table.data(), d, row, j, lanes)) +
                                     read(column_table.data(), d, column, j, lanes));
@@ -118,7 +128,8 @@ void add_grid_positions(View<const Real> x, View<const std::int32_t> offsets,
 template <class Real>
 void add_grid_positions_backward(View<const Real> dy, View<const std::int32_t> offsets,
                                  View<const std::int32_t> grid, Index leading, View<Real> dx,
-                                 View<Real> drow_table, View<Real> dcolumn_table) {
+                                 View<Real> drow_table, View<Real> dcolumn_table,
+                                 GridReading reading) {
   const char* const kernel = "grid_positions_backward";
   check_rank(kernel, "dy", dy, 2);
   check_grid(kernel, offsets, grid, leading, dy.dim(0));
@@ -130,7 +141,8 @@ void add_grid_positions_backward(View<const Real> dy, View<const std::int32_t> o
                    if (index < leading) return 0;
                    const Index columns = grid(e, 1), cell = index - leading;
                    const Index i = axis == 0 ? cell / columns : cell % columns;
-                   return write_terms(place<Real>(i, grid(e, axis), dtable.dim(0)), token, terms);
+                   return write_terms(place<Real>(i, grid(e, axis), dtable.dim(0), reading), token,
+                                      terms);
                  });
   };
   if (drow_table) {
@@ -180,22 +192,71 @@ void add_sequence_positions_backward(View<const Real> dy, View<const std::int32_
                });
 }
 
+template <class Real>
+void add_sinusoids(View<const Real> x, View<const std::int32_t> offsets, Index period,
+                   View<Real> y) {
+  const char* const kernel = "sinusoids";
+  check_rank(kernel, "x", x, 2);
+  const Index n = x.dim(0), d = x.dim(1);
+  check_offsets(kernel, offsets, n);
+  check_shape(kernel, "y", y, x.shape(), "x");
+  Index places = 0;
+  for (Index e = 0; e + 1 < offsets.size(); ++e)
+    places = std::max<Index>(places, offsets[e + 1] - offsets[e]);
+  if (period > 0) places = std::min(places, period);
+  Scratch scratch;
+  const Index pairs = (d + 1) / 2;
+  double* const frequencies = scratch.allocate<double>(pairs);
+  for (Index t = 0; t < pairs; ++t)
+    frequencies[t] = exp(-std::log(10000.0) * static_cast<double>(2 * t) / static_cast<double>(d));
+  const View<Real> table = scratch.view<Real>({places, d});
+  // In double: a place in the thousands times a frequency keeps its digits.
+  parallel_ranges(kernel, places, 16, static_cast<double>(places * d) * 3,
+                  [&](Index begin, Index end) {
+                    for (Index i = begin; i < end; ++i) {
+                      for_lanes<double>(pairs, [&](Index t, auto lanes) {
+                        const Vec<double> angle =
+                            lanes.load(frequencies + t) * Vec<double>(static_cast<double>(i));
+                        const Vec<double> s = sin(angle), c = cos(angle);
+                        const Index in_vector = std::min<Index>(kLanes<double>, pairs - t);
+                        for (Index l = 0; l < in_vector; ++l) {
+                          const Index column = 2 * (t + l);
+                          table(i, column) = static_cast<Real>(s[static_cast<int>(l)]);
+                          if (column + 1 < d)
+                            table(i, column + 1) = static_cast<Real>(c[static_cast<int>(l)]);
+                        }
+                      });
+                    }
+                  });
+  parallel_ranges(
+      kernel, n, kRowsPerBlock, static_cast<double>(n * d) * 0.3, [&](Index begin, Index end) {
+        for_each_row(offsets, begin, end, [&](Index, Index index, Index token) {
+          const Real* const from = table.row(period > 0 ? index % period : index);
+          for_lanes<Real>(d, [&](Index j, auto lanes) {
+            lanes.store(y.row(token) + j, lanes.load(x.row(token) + j) + lanes.load(from + j));
+          });
+        });
+      });
+}
+
+template void add_sinusoids(View<const float>, View<const std::int32_t>, Index, View<float>);
+template void add_sinusoids(View<const double>, View<const std::int32_t>, Index, View<double>);
 template void add_grid_positions(View<const float>, View<const std::int32_t>,
                                  View<const std::int32_t>, Index, View<const float>,
-                                 View<const float>, View<float>);
+                                 View<const float>, View<float>, GridReading);
 template void add_grid_positions_backward(View<const float>, View<const std::int32_t>,
                                           View<const std::int32_t>, Index, View<float>, View<float>,
-                                          View<float>);
+                                          View<float>, GridReading);
 template void add_sequence_positions(View<const float>, View<const std::int32_t>, View<const float>,
                                      View<float>);
 template void add_sequence_positions_backward(View<const float>, View<const std::int32_t>,
                                               View<float>, View<float>);
 template void add_grid_positions(View<const double>, View<const std::int32_t>,
                                  View<const std::int32_t>, Index, View<const double>,
-                                 View<const double>, View<double>);
+                                 View<const double>, View<double>, GridReading);
 template void add_grid_positions_backward(View<const double>, View<const std::int32_t>,
                                           View<const std::int32_t>, Index, View<double>,
-                                          View<double>, View<double>);
+                                          View<double>, View<double>, GridReading);
 template void add_sequence_positions(View<const double>, View<const std::int32_t>,
                                      View<const double>, View<double>);
 template void add_sequence_positions_backward(View<const double>, View<const std::int32_t>,

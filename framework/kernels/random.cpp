@@ -1,10 +1,12 @@
 #include "kernels/random.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "kernels/lanes.h"
 #include "kernels/math.h"
 #include "kernels/parallel.h"
+#include "tensor/arena.h"
 
 namespace attune::kernels {
 namespace {
@@ -63,6 +65,36 @@ void fill_uniform(const Stream& stream, double low, double high, View<Real> y) {
       });
 }
 
+template <class Real>
+void fill_orthogonal(const Stream& stream, View<Real> y) {
+  const Index m = y.dim(0), d = y.dim(1);
+  Scratch scratch;
+  const View<double> rows = scratch.view<double>({m, d}),
+                     lengths = scratch.view<double>({2 * m, d});
+  fill_normal(stream, 1, lengths);  // the first half makes directions
+  const auto product = [d](const double* a, const double* b) {
+    double total = 0;
+    for (Index j = 0; j < d; ++j) total += a[j] * b[j];
+    return total;
+  };
+  for (Index i = 0; i < m; ++i) {
+    double* const row = rows.row(i);
+    std::copy_n(lengths.row(i), d, row);
+    for (int pass = 0; pass < 2; ++pass) {  // once more for what rounding left
+      for (Index of_block = i / d * d; of_block < i; ++of_block) {
+        const double along = product(row, rows.row(of_block));
+        for (Index j = 0; j < d; ++j) row[j] -= along * rows(of_block, j);
+      }
+    }
+    const double unit = 1 / std::sqrt(product(row, row));
+    for (Index j = 0; j < d; ++j) row[j] *= unit;
+    const double length = std::sqrt(product(lengths.row(m + i), lengths.row(m + i)));
+    for (Index j = 0; j < d; ++j) y(i, j) = static_cast<Real>(length * row[j]);
+  }
+}
+
+template void fill_orthogonal(const Stream&, View<float>);
+template void fill_orthogonal(const Stream&, View<double>);
 template void fill_normal(const Stream&, double, View<float>);
 template void fill_uniform(const Stream&, double, double, View<float>);
 template void fill_normal(const Stream&, double, View<double>);

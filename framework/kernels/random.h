@@ -14,6 +14,12 @@ double normal(const Stream& stream, std::uint64_t i, std::uint32_t a = 0, std::u
 template <class Real>
 void fill_normal(const Stream& stream, double std, View<Real> y);
 
+// Rows y [m, d] in blocks of d: within a block at right angles to each other (Gram and Schmidt, of
+// the normals of elements 0 … m·d − 1), each as long as a row of independent normals (elements m·d
+// …) (Choromanski et al. 2021, section 2.4). Each row by itself is standard normal.
+template <class Real>
+void fill_orthogonal(const Stream& stream, View<Real> y);
+
 // y_i = low + (high − low) · stream.uniform(i).
 template <class Real>
 void fill_uniform(const Stream& stream, double low, double high, View<Real> y);

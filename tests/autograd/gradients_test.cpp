@@ -202,7 +202,7 @@ void row_cases(Cases& cases) {
   // Grids below, at and above the tables' length, with and without a class row.
   const std::vector<Ids> grids = {{1, 1}, {2, 3}, {4, 1, 1, 5}, {7, 2}, {3, 3, 2, 9}};
   for (const Ids& g : grids) {
-    for (const bool cls : {false, true}) {
+    for (const bool cls : {false, true}) {  // and the two readings of tables
       Ids offsets{0};
       for (std::size_t i = 0; i < g.size(); i += 2)
         offsets.push_back(offsets.back() + g[i] * g[i + 1] + (cls ? 1 : 0));
@@ -214,7 +214,7 @@ void row_cases(Cases& cases) {
              packed.offsets = view(offsets);
              packed.grid =
                  View<const std::int32_t>(g.data(), {static_cast<Index>(g.size() / 2), 2});
-             return position_2d(t, v[0], v[1], v[2], packed, cls);
+             return position_2d(t, v[0], v[1], v[2], packed, cls, !cls && g[0] != 7);
            }});
     }
   }
@@ -306,6 +306,48 @@ void attention_cases(Cases& cases) {
   });
 }
 
+// Feature maps, sums of keys and values, projected rows.
+void linear_attention_cases(Cases& cases) {
+  for (const Shape& s : kMatrices) {
+    cases["elu_plus_one"].push_back(
+        {s.text(), {input("x", s, 3)}, [](auto& t, auto v) { return elu_plus_one(t, v[0]); }});
+    cases["repeat_columns"].push_back(
+        {s.text(), {input("x", s)}, [](auto& t, auto v) { return repeat_columns(t, v[0], 3); }});
+  }
+  for (const Ids& o : kOffsets) {
+    const Index n = rows(o);
+    const std::string what = std::to_string(n) + " rows in " + std::to_string(examples(o));
+    for (const bool causal : {false, true}) {
+      // Features are positive.
+      const auto positive = [](CheckedInput in) {
+        for (double& x : in.values) x = std::abs(x) + 0.1;
+        return in;
+      };
+      cases["linear_attention"].push_back(
+          {what,
+           {positive(input("q", {n, 12})), positive(input("k", {n, 6})), input("v", {n, 4})},
+           [causal, &o](auto& t, auto v) {
+             return linear_attention(t, v[0], v[1], v[2], view(o), view(o), {4, 2, causal});
+           }});
+      if (n == 1) cases["linear_attention"].pop_back();  // one weight is 1 but for rounding
+    }
+    for (const auto shift : {kernels::FeatureShift::row, kernels::FeatureShift::sequence,
+                             kernels::FeatureShift::none}) {
+      cases["performer_features"].push_back(
+          {what, {input("x", {n, 6}), input("directions", {5, 3})}, [shift, &o](auto& t, auto v) {
+             return performer_features(t, v[0], v[1], view(o), shift);
+           }});
+    }
+    cases["project_rows"].push_back(
+        {what, {input("x", {n, 3}), input("weight", {2, 17})}, [&o](auto& t, auto v) {
+           return project_rows(t, v[0], v[1], view(o));
+         }});
+    cases["sinusoidal"].push_back({what, {input("x", {n, 5})}, [&o](auto& t, auto v) {
+                                     return sinusoidal(t, v[0], view(o), 3);
+                                   }});
+  }
+}
+
 // Heads of one width and of different ones.
 void head_cases(Cases& cases) {
   static const Ids wide{2, 5, 1}, narrow{1}, two{3, 3};
@@ -351,6 +393,7 @@ const Cases& all_cases() {
     row_cases(c);
     attention_cases(c);
     head_cases(c);
+    linear_attention_cases(c);
     return c;
   }();
   return cases;
