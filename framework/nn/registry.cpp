@@ -66,6 +66,8 @@ double spread(const Initialiser& init, const Shape& shape) {
     case Initialiser::Kind::normal:
     case Initialiser::Kind::zeros:
     case Initialiser::Kind::ones:
+    case Initialiser::Kind::values:
+    case Initialiser::Kind::orthogonal:
       break;
   }
   return init.scale;
@@ -91,6 +93,16 @@ void initialise(const Registry& registry, std::uint64_t seed, const ParameterBlo
       case Initialiser::Kind::xavier_normal:
       case Initialiser::Kind::kaiming_normal:
         kernels::fill_normal<Real>(stream, s, x);
+        break;
+      case Initialiser::Kind::values:
+        ATTUNE_CHECK(static_cast<Index>(p.init.numbers.size()) == x.size(), ShapeError,
+                     "[model] '{}' has {} elements, and begins with {} values", p.name, x.size(),
+                     p.init.numbers.size());
+        for (Index i = 0; i < x.size(); ++i)
+          x[i] = static_cast<Real>(p.init.numbers[static_cast<std::size_t>(i)]);
+        break;
+      case Initialiser::Kind::orthogonal:
+        kernels::fill_orthogonal<Real>(stream, x);
         break;
       case Initialiser::Kind::xavier_uniform:
       case Initialiser::Kind::kaiming_uniform:

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "autograd/tape.h"
@@ -21,14 +22,20 @@ struct Initialiser {
     xavier_normal,
     kaiming_uniform,
     kaiming_normal,
-    torch_linear
+    torch_linear,
+    values,
+    orthogonal
   };
   Kind kind = Kind::zeros;
-  double scale = 1.0;  // normal: the standard deviation; of the others a factor
+  double scale = 1.0;                // normal: the standard deviation; of the others a factor
+  std::vector<double> numbers = {};  // values: one an element
 
   static Initialiser zeros() { return {Kind::zeros, 0}; }
   static Initialiser ones() { return {Kind::ones, 1}; }
   static Initialiser normal(double sd) { return {Kind::normal, sd}; }
+  static Initialiser values(std::vector<double> v) { return {Kind::values, 1, std::move(v)}; }
+  // Rows [m, d] of orthogonal blocks as long as Gaussian ones (kernels/random.h).
+  static Initialiser orthogonal() { return {Kind::orthogonal}; }
   // Glorot & Bengio 2010: U(−a, a), a = gain·sqrt(6 / (d_in + d_out)).
   static Initialiser xavier_uniform(double gain = 1.0) { return {Kind::xavier_uniform, gain}; }
 };
