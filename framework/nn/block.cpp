@@ -6,10 +6,14 @@
 namespace attune {
 
 Residual::Residual(Registry& r, const std::string& norm, const std::string& dropout, Index d,
-                   NormPlacement placement, NormKind kind, double p)
+                   NormPlacement placement, NormKind kind, double p, const std::string& scale,
+                   std::optional<double> layer_scale)
     : placement_(placement), stream_(r.stream(dropout)), p_(p) {
   if (placement != NormPlacement::none) norm_ = Norm(r, norm, d, kind);
   if (placement == NormPlacement::sandwich) norm_post_ = Norm(r, norm + "_post", d, kind);
+  if (!layer_scale) return;
+  const std::vector<double> begin(static_cast<std::size_t>(d), *layer_scale);
+  scale_ = r.parameter(scale, {d}, Initialiser::values(begin), Decay::no);
 }
 
 void EncoderOptions::fields(FieldList& f) {
@@ -27,11 +31,14 @@ void EncoderOptions::fields(FieldList& f) {
            Role::result, "where a block normalises");
   f.choice("norm_kind", norm_kind, {{"layer", NormKind::layer}, {"rms", NormKind::rms}},
            Role::result, "LayerNorm or RMSNorm");
-  f.group("attention", attention, "what attention computes");
+  f.variant("attention", attention.kind, attention.alternatives(), "what attention computes");
   f.real("dropout", dropout, {0.0, 0.999}, Role::result,
          "share dropped of each residual branch in training");
+  f.real("layer_scale", layer_scale, {0.0, 100.0}, Role::result,
+         "where a learned gain of each residual branch begins; null: no such gain");
   f.rule([this]() -> std::optional<Complaint> {
-    if (d_model % n_heads == 0) return std::nullopt;
+    if (!attention.head_widths.empty() || d_model % n_heads == 0)
+      return attention.complaint(d_model, n_heads);
     const auto near = [this](Index step) {
       Index h = n_heads;
       while (h >= 1 && h <= d_model && d_model % h != 0) h += step;
@@ -62,7 +69,8 @@ Encoder::Encoder(Registry& r, const std::string& path, const EncoderOptions& o)
     const std::string block = path + ".block" + std::to_string(i);
     const auto residual = [&](const std::string& norm, const std::string& sublayer) {
       return Residual(r, block + "." + norm, block + "." + sublayer + ".branch", o.d_model, o.norm,
-                      o.norm_kind, o.dropout);
+                      o.norm_kind, o.dropout,
+                      block + (norm == "norm1" ? ".layer_scale1" : ".layer_scale2"), o.layer_scale);
     };
     layers_.push_back(
         {residual("norm1", "attention"), residual("norm2", "mlp"),

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -20,13 +21,16 @@ constexpr bool needs_final_norm(NormPlacement p) {
   return p != NormPlacement::post && p != NormPlacement::none;
 }
 
-// The residual wiring around one sublayer, with dropout on the branch.
+// The residual wiring around one sublayer, with dropout on the branch and, where asked for, a
+// learned gain of its columns that begins small (LayerScale: Touvron et al. 2021, CaiT, eq. 3).
 class Residual {
  public:
   Residual() = default;
-  // Registers `norm` and, for sandwich, `norm`_post.
+  // Registers `norm` and, for sandwich, `norm`_post; `scale` [d] if it is to begin at
+  // `layer_scale`.
   Residual(Registry& r, const std::string& norm, const std::string& dropout, Index d,
-           NormPlacement placement, NormKind kind, double p);
+           NormPlacement placement, NormKind kind, double p, const std::string& scale = "",
+           std::optional<double> layer_scale = {});
 
   template <class Real, class Sublayer>
   Var operator()(const Pass<Real>& pass, Var x, const Sublayer& f) const {
@@ -48,6 +52,7 @@ class Residual {
  private:
   template <class Real>
   Var join(const Pass<Real>& pass, Var x, Var branch) const {
+    if (scale_.value >= 0) branch = scale_heads(pass.tape, branch, pass[scale_]);
     const DropoutOptions options = pass.dropout(stream_, p_);
     return dropout_residual(pass.tape, x, branch, pass.coordinates, options);
   }
@@ -56,6 +61,7 @@ class Residual {
   Norm norm_, norm_post_;
   StreamId stream_;
   double p_ = 0;
+  ParameterId scale_;
 };
 
 struct EncoderOptions {
@@ -67,13 +73,15 @@ struct EncoderOptions {
   NormKind norm_kind = NormKind::layer;
   AttentionSpec attention;
   double dropout = 0.0;
+  std::optional<double> layer_scale;
 
   void fields(FieldList& f);
   Index d_mlp() const;  // round(mlp_ratio · d_model), at least 1
 };
 
 // n_layers of attention and feed-forward, each in its residual wiring, and the final norm where
-// the placement wants one. Parameters `<path>.block<i>.…`, `<path>.norm`.
+// the placement wants one. Parameters `<path>.block<i>.…`, `<path>.norm`; with layer_scale
+// `<path>.block<i>.layer_scale{1,2}`.
 class Encoder {
  public:
   Encoder() = default;

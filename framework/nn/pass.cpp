@@ -1,5 +1,7 @@
 #include "nn/pass.h"
 
+#include <algorithm>
+
 #include "kernels/packed_rows.h"
 
 namespace attune {
@@ -29,6 +31,16 @@ Pass<Real> with_cls_rows(const Pass<Real>& pass) {
   for (Index e = 0; e <= n; ++e) offsets[e] = pass.rows.offsets[e] + static_cast<std::int32_t>(e);
   longer.rows.offsets = offsets;
   longer.coordinates = coordinates_of(longer.rows, pass.tape.arena());
+  if (pass.places) {
+    const Index axes = pass.places.rank() == 2 ? 2 : 1, rows = longer.rows.n_rows();
+    const auto places =
+        pass.tape.arena().template zeros<std::int32_t>(axes == 2 ? Shape{rows, 2} : Shape{rows});
+    for (Index e = 0; e < n; ++e)
+      std::copy(pass.places.data() + axes * pass.rows.offsets[e],
+                pass.places.data() + axes * pass.rows.offsets[e + 1],
+                places.data() + axes * (offsets[e] + 1));
+    longer.places = places;
+  }
   return longer;
 }
 

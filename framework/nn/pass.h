@@ -17,6 +17,9 @@ struct Pass {
   RowCoordinates coordinates;              // of the same rows
   bool training = false;                   // dropout is on
   Index step = 0;                          // of the optimiser; keys the masks
+  // Where each row stands, [n] or [n, 2], for attention that rotates queries and keys (RoPE);
+  // absent: it doesn't.
+  View<const std::int32_t> places = {};
 
   Var operator[](ParameterId id) const { return parameters[static_cast<std::size_t>(id.value)]; }
   DropoutOptions dropout(StreamId id, double p) const {
@@ -33,7 +36,7 @@ RowCoordinates coordinates_of_examples(const PackedRows& rows, Arena& arena);
 // The row of each example that is its last.
 View<const std::int32_t> last_rows(const PackedRows& rows, Arena& arena);
 
-// The same pass when every example has got one more row in front.
+// The same pass when every example has got one more row in front, which stands at 0.
 template <class Real>
 Pass<Real> with_cls_rows(const Pass<Real>& pass);
 

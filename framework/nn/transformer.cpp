@@ -3,7 +3,7 @@
 namespace attune {
 namespace {
 
-// Position tables, tokens and the class token begin small (Dosovitskiy et al. 2021, their code:
+// Tokens and the class token begin small (Dosovitskiy et al. 2021, their code:
 // normal, sd .02; Radford et al. 2019 alike).
 constexpr double kEmbeddingSd = 0.02;
 
@@ -11,13 +11,7 @@ constexpr double kEmbeddingSd = 0.02;
 
 void TransformerOptions::fields(FieldList& f) {
   EncoderOptions::fields(f);
-  f.choice("position", position,
-           {{"none", Position::none},
-            {"learned", Position::learned},
-            {"factorised_2d", Position::factorised_2d}},
-           Role::result, "how rows know their place");
-  f.integer("position_size", position_size, {1, 1 << 20}, Role::result,
-            "length of the position tables; what is longer reads them by interpolation");
+  PositionSpec::fields(f);
   f.choice("pool", pool,
            {{"mean", Pool::mean},
             {"cls", Pool::cls},
@@ -27,15 +21,21 @@ void TransformerOptions::fields(FieldList& f) {
   f.boolean("tie_embedding", tie_embedding, Role::result,
             "the embedding of tokens is the head's weight, too");
   f.group("init", init, "how weights begin");
+  f.rule([this] { return complaint(attention.widths(d_model, n_heads)); });
 }
 
 std::optional<Complaint> TransformerOptions::misfit(const RowSpec& spec) const {
   if (spec.kind == RowSpec::Kind::patches)
     return Complaint{"kind", "reads sequences, and this data are images", "set model.kind=vit", {}};
-  if (position == Position::factorised_2d)
+  if (needs_grid())
     return Complaint{"position",
-                     "needs a grid for position=factorised_2d, and sequences have none",
+                     "needs a grid for position=" + word() + ", and sequences have none",
                      "set model.position=learned",
+                     {}};
+  if (attention.needs_grid())
+    return Complaint{"attention.bias",
+                     "needs a grid for attention.bias=alibi_2d, and sequences have none",
+                     "set model.attention.bias=alibi",
                      {}};
   if (spec.row_targets && pool == Pool::cls)
     return Complaint{"pool",
@@ -90,12 +90,7 @@ Transformer::Transformer(Registry& r, const TransformerOptions& o, const RowSpec
     const std::string name = spec.kind == RowSpec::Kind::patches ? "patch" : "input";
     embed_ = Linear(r, name + ".weight", name + ".bias", spec.width, d);
   }
-  if (o.position == Position::factorised_2d) {
-    rows_ = r.parameter("position.rows", {o.position_size, d}, small, Decay::no);
-    columns_ = r.parameter("position.columns", {o.position_size, d}, small, Decay::no);
-  }
-  if (o.position == Position::learned)
-    table_ = r.parameter("position.table", {o.position_size, d}, small, Decay::no);
+  positions_ = Positions(r, "position", d, o);
   const bool pools = !spec.row_targets;
   if (pools && o.pool == Pool::cls) cls_ = r.parameter("cls", {d}, small, Decay::no);
   encoder_ = Encoder(r, "encoder", o);
@@ -107,19 +102,6 @@ template <class Real>
 Var Transformer::embedded(const Pass<Real>& pass, const ModelInput& input) const {
   if (spec_.kind == RowSpec::Kind::tokens) return embedding(pass.tape, pass[token_], input.tokens);
   return embed_(pass, input.values);
-}
-
-template <class Real>
-Var Transformer::add_positions(const Pass<Real>& pass, Var x) const {
-  switch (options_.position) {
-    case Position::none:
-      return x;
-    case Position::learned:
-      return position_1d(pass.tape, x, pass[table_], pass.rows.offsets);
-    case Position::factorised_2d:
-      break;
-  }
-  return position_2d(pass.tape, x, pass[rows_], pass[columns_], pass.rows, false);
 }
 
 template <class Real>
@@ -144,12 +126,13 @@ Var Transformer::head(const Pass<Real>& pass, Var x) const {
 
 template <class Real>
 Var Transformer::forward(const Pass<Real>& pass, const ModelInput& input) const {
-  Var x = add_positions(pass, embedded(pass, input));
-  if (spec_.row_targets) return head(pass, encoder_(pass, x));
-  if (options_.pool != Pool::cls) return head(pass, pooled(pass, encoder_(pass, x)));
+  Var x = positions_.added(pass, embedded(pass, input));
+  const Pass<Real> placed = positions_.rotating(pass);
+  if (spec_.row_targets) return head(placed, encoder_(placed, x));
+  if (options_.pool != Pool::cls) return head(placed, pooled(placed, encoder_(placed, x)));
   // The class token becomes row 0 of each example; from here on every example has a row more.
   x = insert_cls(pass.tape, x, pass[cls_], pass.rows.offsets);
-  const Pass<Real> longer = with_cls_rows(pass);
+  const Pass<Real> longer = with_cls_rows(placed);
   return head(longer, pooled(longer, encoder_(longer, x)));
 }
 

@@ -3,17 +3,15 @@
 #include "nn/block.h"
 #include "nn/initialise.h"
 #include "nn/model.h"
+#include "nn/positions.h"
 
 namespace attune {
 
 enum class Pool { mean, cls, attention, last };
-enum class Position { none, learned, factorised_2d };
 
 // What all transformers have: rows are embedded, get positions, go through the encoder, and become
 // logits, row by row where rows have targets, else one row an example by `pool`.
-struct TransformerOptions : EncoderOptions, ModelOptions {
-  Position position = Position::learned;
-  Index position_size = 256;
+struct TransformerOptions : EncoderOptions, PositionSpec, ModelOptions {
   Pool pool = Pool::mean;
   bool tie_embedding = false;
   InitOptions init;
@@ -53,8 +51,6 @@ class Transformer : public ModelOf<Transformer> {
   template <class Real>
   Var embedded(const Pass<Real>& pass, const ModelInput& input) const;
   template <class Real>
-  Var add_positions(const Pass<Real>& pass, Var x) const;
-  template <class Real>
   Var pooled(const Pass<Real>& pass, Var x) const;
   template <class Real>
   Var head(const Pass<Real>& pass, Var x) const;
@@ -62,7 +58,8 @@ class Transformer : public ModelOf<Transformer> {
   const TransformerOptions& options_;
   RowSpec spec_;
   Linear embed_, pool_score_, head_;
-  ParameterId token_, cls_, rows_, columns_, table_;
+  ParameterId token_, cls_;
+  Positions positions_;
   Encoder encoder_;
 };
 
