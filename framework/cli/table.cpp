@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 
 #include "base/text.h"
 
@@ -137,35 +138,110 @@ std::string values_by_fold(const std::vector<RowOutcome>& rows,
                                           std::to_string(row.folds.trials[f])};
         for (const std::string& path : metrics) {
           const RowOutcome::Metric* metric = find_metric(row, path);
-          cells.push_back(metric ? short_number(metric->by_fold[s][f]) : "-");
+          const auto value = metric ? metric->by_fold[s][f] : std::nullopt;
+          cells.push_back(value ? short_number(*value) : "-");
         }
         table.row(std::move(cells));
       }
   return table.empty() ? "" : table.text(kAnyWidth);
 }
 
-// What the intervals are, since those of pooled predictions know of the test groups, too.
+using Over = MetricEstimate::Over;
+
+// Cells whose intervals are of one kind.
+struct Cell {
+  std::string row, path;
+};
+
+// " of test/auc, test/loss", and of which row where not of all; empty for all cells.
+std::string scope_text(const std::vector<Cell>& cells, const std::map<Over, std::vector<Cell>>& all,
+                       const std::vector<std::string>& metrics) {
+  if (all.size() == 1) return {};
+  std::vector<std::string> names;
+  for (const std::string& path : metrics) {
+    const auto of_path = [&](const Cell& cell) { return cell.path == path; };
+    const auto here = std::count_if(cells.begin(), cells.end(), of_path);
+    std::ptrdiff_t everywhere = 0;
+    for (const auto& [over, some] : all)
+      everywhere += std::count_if(some.begin(), some.end(), of_path);
+    if (here > 0 && here == everywhere) names.push_back(path);
+    if (here == everywhere) continue;
+    for (const Cell& cell : cells)
+      if (of_path(cell)) names.push_back(fmt::format("{} in {}", path, cell.row));
+  }
+  return " of " + join(names);
+}
+
+// "test groups", where all cells are of that split.
+std::string groups_of(const std::vector<Cell>& cells) {
+  const std::string split = cells.front().path.substr(0, cells.front().path.find('/') + 1);
+  const bool same = std::all_of(cells.begin(), cells.end(),
+                                [&](const Cell& c) { return c.path.starts_with(split); });
+  return same ? split.substr(0, split.size() - 1) + " groups" : "groups";
+}
+
+std::string over_text(Over over, const std::vector<Cell>& cells) {
+  switch (over) {
+    case Over::one_seed:
+      return "cannot be had from one seed";
+    case Over::one_group:
+      return "cannot be had from one seed where one group holds all, or all of a class";
+    case Over::seeds:
+      return "are Student-t over seeds";
+    case Over::these_examples:
+      return "are Student-t over seeds, for these examples only: one group holds all, or all of a "
+             "class";
+    case Over::groups:
+      return fmt::format("are over {}, for new groups given these training data and this seed only",
+                         groups_of(cells));
+    case Over::seeds_and_groups:
+      break;
+  }
+  return fmt::format("are over seeds and {}, for new groups given these training data",
+                     groups_of(cells));
+}
+
+// "each of the pooled predictions of its folds", as far as metrics are of folds.
+std::string folds_text(const std::vector<std::string>& metrics) {
+  const auto tests = std::count_if(metrics.begin(), metrics.end(),
+                                   [](const auto& path) { return path.starts_with("test/"); });
+  const std::string pooled = "each of the pooled test predictions of its folds",
+                    means = "each the mean over its folds";
+  if (tests == 0) return means;
+  return tests == std::ssize(metrics) ? pooled : pooled + ", of other splits " + means;
+}
+
+// What the intervals hold for, which the metrics of a table may have each in its own way.
 std::string interval_text(const std::vector<RowOutcome>& rows,
                           const std::vector<std::string>& metrics) {
-  bool crossed = false, student = false;
+  std::map<Over, std::vector<Cell>> cells;
   for (const RowOutcome& row : rows)
     for (const std::string& path : metrics)
       if (const RowOutcome::Metric* metric = find_metric(row, path))
-        (metric->estimate.group_share ? crossed : student) = true;
-  if (!crossed) return "Mean and 95 % Student-t interval over n seeds.";
+        cells[metric->estimate.over].push_back({row.row, path});
   const RowOutcome& first = rows.front();
-  std::string text = fmt::format(
-      "Mean over n seeds{}; 95 % intervals over seeds and test groups, for new groups given these "
-      "training data{}.",
-      first.folds.trials.empty() ? "" : ", each of the pooled test predictions of its folds",
-      student ? "; of other splits Student-t over seeds" : "");
+  const bool folds = !first.folds.trials.empty();
+  if (cells.size() > 1) cells.erase(Over::one_seed);  // n says so
+  if (!folds && (cells.empty() || (cells.size() == 1 && cells.contains(Over::seeds))))
+    return "Mean and 95 % Student-t interval over n seeds.";
+  std::string text = "Mean over n seeds" + (folds ? ", " + folds_text(metrics) : "");
+  std::string what = "; 95 % intervals";
+  for (const auto& [over, some] : cells) {
+    text += what + scope_text(some, cells, metrics) + " " + over_text(over, some);
+    what = "; those";
+  }
+  text += ".";
   std::vector<std::string> shares;
+  std::vector<Cell> shared;
   for (const std::string& path : metrics)
     if (const RowOutcome::Metric* metric = find_metric(first, path);
-        metric && metric->estimate.group_share && metric->estimate.n_seeds > 1)
+        metric && metric->estimate.group_share) {
       shares.push_back(fmt::format("{:.0f} % for {}", 100 * *metric->estimate.group_share, path));
+      shared.push_back({first.row, path});
+    }
   if (!shares.empty())
-    text += fmt::format(" Test groups are of {}'s variance: {}.", first.row, join(shares));
+    text +=
+        fmt::format(" Of {}'s variance {} are: {}.", first.row, groups_of(shared), join(shares));
   return text;
 }
 

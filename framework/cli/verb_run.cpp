@@ -191,18 +191,31 @@ std::vector<RowOutcome> outcomes_of(const Study& study, const std::vector<Trial>
   return outcomes;
 }
 
+std::string name_of(MetricEstimate::Over over) {
+  using Over = MetricEstimate::Over;
+  return over == Over::groups             ? "groups"
+         : over == Over::seeds_and_groups ? "seeds and groups"
+                                          : "seeds";
+}
+
 Json metric_json(const RowOutcome& row, const RowOutcome::Metric& metric) {
   const MetricEstimate& estimate = metric.estimate;
   Json entry;
   entry.set("row", row.row).set("metric", metric.path).set("n", estimate.n_seeds);
   entry.set("mean", estimate.mean);
   if (estimate.interval)
-    entry.set("low", estimate.interval->low).set("high", estimate.interval->high);
+    entry.set("low", estimate.interval->low)
+        .set("high", estimate.interval->high)
+        .set("interval_over", name_of(estimate.over));
   if (estimate.group_share) entry.set("variance_of_groups", *estimate.group_share);
   entry.set("seeds", row.seeds).set("values", metric.values);
   if (row.folds.trials.empty()) return entry;
   Json by_fold = Json::List{};
-  for (const std::vector<double>& of_seed : metric.by_fold) by_fold.push(of_seed);
+  for (const auto& of_seed : metric.by_fold) {
+    Json values = Json::List{};  // null where a fold cannot have it
+    for (const auto& value : of_seed) values.push(value ? Json(*value) : Json());
+    by_fold.push(std::move(values));
+  }
   Json folds;
   folds.set("count", row.folds.count).set("trials", row.folds.trials);
   return entry.set("folds", std::move(folds)).set("by_fold", std::move(by_fold));
