@@ -14,6 +14,7 @@
 #include "storage/study_folder.h"
 #include "study/outcome.h"
 #include "study/row.h"
+#include "train/metrics.h"
 
 namespace attune {
 namespace {
@@ -180,11 +181,22 @@ std::string rows_text(const std::vector<Shown>& finished, Index n_folds, std::si
     for (const FinalMetric& m : trial.head.final)
       if (m.split == "test") add(metrics, m.split + "/" + m.name);
   }
+  if (n_folds > 0)  // their pool may have what no single one has
+    for (const MetricInfo& m : classification_metrics()) add(metrics, "test/" + m.name);
   std::stable_partition(rows.begin(), rows.end(),
                         [](const std::string& row) { return row == kReferenceRow; });
   std::vector<RowOutcome> outcomes;
   for (const std::string& row : rows)
     outcomes.push_back(outcome_of(row, finished, n_folds, metrics));
+  const auto had = [&](const std::string& path) {
+    return std::any_of(outcomes.begin(), outcomes.end(), [&](const RowOutcome& outcome) {
+      return std::any_of(outcome.metrics.begin(), outcome.metrics.end(),
+                         [&](const auto& m) { return m.path == path; });
+    });
+  };
+  const bool missing = std::any_of(outcomes.begin(), outcomes.end(),
+                                   [](const RowOutcome& outcome) { return outcome.n_missing > 0; });
+  if (!missing) std::erase_if(metrics, [&](const std::string& path) { return !had(path); });
   return closing_table(outcomes, metrics, width);
 }
 

@@ -124,6 +124,19 @@ TEST_F(StudyTest, AMetricThatASplitCannotHaveNamesFoldSplitAndClass) {
   EXPECT_THAT(error_of(experiment("{val: 0}")), HasSubstr("the val split is empty"));
 }
 
+// A fold that is one group has one class, and no AUC; the folds together have one.
+TEST_F(StudyTest, AMetricOfFoldsMustExistOverAllOfThem) {
+  write_small_images(folder / "small.h5", 6);
+  const std::string metrics = "metrics: [test/accuracy, test/auc]\nbaselines: [size_only]\n";
+  const auto split = [](const std::string& test) {
+    return "{scheme: kfold, count: 6, val: 0.3, test: " + test + "}";
+  };
+  EXPECT_EQ(error_of(experiment(split("all"), metrics)), "no error");
+  EXPECT_THAT(error_of(experiment(split("[2]"), metrics)),
+              HasSubstr("metrics asks for test/auc, which even over all folds that are trials "
+                        "cannot be had: none of the"));
+}
+
 TEST_F(StudyTest, AucOfThreeClassesCannotBeAskedFor) {
   write_small_images(folder / "small.h5", 30, 3);
   EXPECT_THAT(
