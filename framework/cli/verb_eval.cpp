@@ -2,8 +2,8 @@
 
 #include "base/build_facts.h"
 #include "base/error.h"
-#include "base/files.h"
 #include "base/json.h"
+#include "base/output_file.h"
 #include "base/text.h"
 #include "cli/session.h"
 #include "cli/table.h"
@@ -78,7 +78,7 @@ ExitCode verb_eval(Session& session) {
   const Console& console = session.console;
   const std::string &run_path = session.command.operands[0], &data = session.command.operands[1];
   const auto out = session.command.text("out");
-  if (out) check_output(*out, {run_path, data});
+  if (out) check_eval_output(*out, {run_path, data});
 
   const RunFile run = read_run_file(run_path);
   EvalContent content;
@@ -102,7 +102,7 @@ ExitCode verb_eval(Session& session) {
   content.n_groups = static_cast<Index>(std::set(groups.begin(), groups.end()).size());
   content.metrics = eval_metrics(content.predictions);
   const std::optional<Confusion> confusion = confusion_of(scored(content.predictions));
-  if (out) write_atomically(*out, eval_file_bytes(content, build_facts().build_id));
+  if (out) write_output(*out, eval_file_bytes(content, build_facts().build_id));
   // What a model says of images that it learnt from is no measure of it.
   const bool own_data = run.head.data_sha256 == content.data_sha256;
   if (console.json) {

@@ -39,6 +39,10 @@ struct ImageTable {
   }
 };
 
+// Of a dataset file to be written (h5/output.h): ConfigError where it may not be, or is something
+// else than a dataset already.
+void check_dataset_output(const std::string& path, const std::vector<std::string>& inputs);
+
 // Writes a dataset file image by image, under a temporary name beside it. finish() renames it into
 // place; without it nothing is left. Memory: one image.
 class DatasetFileWriter {

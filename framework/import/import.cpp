@@ -8,9 +8,9 @@
 #include <set>
 
 #include "base/error.h"
-#include "base/files.h"
 #include "base/hash.h"
 #include "base/json.h"
+#include "base/output_file.h"
 #include "base/text.h"
 #include "datasets/dataset_file.h"
 #include "import/decode.h"
@@ -238,7 +238,7 @@ ImportReport import_images(const ImportOptions& options) {
       options.labels.empty()
           ? select_by_folders(options.source)
           : select_by_csv(options.source, options.labels, options.columns, options.skip_unlabelled);
-  check_output(options.output, inputs_of(options, selection));
+  check_dataset_output(options.output, inputs_of(options, selection));
   check_labels(selection);
   Importer importer(options, selection);
   ImportReport report;

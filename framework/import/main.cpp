@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "base/json.h"
+#include "base/process.h"
 #include "import/import.h"
 
 namespace attune {
@@ -21,7 +22,7 @@ and JPEG, told by content; each slice of a volume is an image. Groups (patients,
 papers) are never split between training and test. Prints counts by label, group
 and size, and images that several groups share.
 
-  -o, --out FILE.h5      the dataset file, replaced if there
+  -o, --out FILE.h5      the dataset file, replaced if one is there
       --labels CSV       a row a file: file (relative to SOURCE), label, group;
                          without it the folders in SOURCE name the classes
       --columns LIST     other names of these, as in file=image,group=patient
@@ -167,4 +168,7 @@ int run(const std::vector<std::string>& words) {
 }  // namespace
 }  // namespace attune
 
-int main(int argc, char** argv) { return attune::run({argv + 1, argv + argc}); }
+int main(int argc, char** argv) {
+  attune::prepare_process();
+  return attune::run({argv + 1, argv + argc});
+}

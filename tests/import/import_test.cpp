@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include <algorithm>
@@ -245,6 +246,17 @@ TEST_F(ImportTest, TheOutputMayBeNeitherAnInputNorAFolder) {
   EXPECT_THAT(refusal(folder_ / "gone/out.h5"), HasSubstr("gone is no folder; make it"));
   EXPECT_EQ(fs::file_size(options_.labels), labels.size());
   EXPECT_EQ(read_header(image).width, 5);
+  // What else is there is nobody's to replace: the pixels that a header names, a pipe, any file.
+  write_file(folder_ / "src/pixels.raw", "ab");
+  add("b.nhdr",
+      "NRRD0004\ntype: uchar\ndimension: 2\nsizes: 2 1\nencoding: raw\ndata file: pixels.raw\n");
+  write_file(options_.labels, labels + "b.nhdr,x\n");
+  EXPECT_THAT(refusal(folder_ / "src/pixels.raw"),
+              HasSubstr("is there already, and is no file of schema attune.dataset@1"));
+  EXPECT_EQ(fs::file_size(folder_ / "src/pixels.raw"), 2U);
+  ASSERT_EQ(mkfifo((folder_ / "pipe").c_str(), 0600), 0);
+  EXPECT_THAT(refusal(folder_ / "pipe"), HasSubstr("no file that could be replaced"));
+  EXPECT_TRUE(fs::is_fifo(folder_ / "pipe"));
   // A dataset file that lies among the images may be written again.
   EXPECT_EQ(refusal(folder_ / "src/out.h5"), "nothing was thrown");
   EXPECT_EQ(refusal(folder_ / "src/out.h5"), "nothing was thrown");
