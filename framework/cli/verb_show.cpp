@@ -13,7 +13,7 @@
 #include "storage/run_file.h"
 #include "storage/study_folder.h"
 #include "study/outcome.h"
-#include "study/row.h"
+#include "study/study_config.h"
 #include "train/metrics.h"
 
 namespace attune {
@@ -200,7 +200,28 @@ std::string rows_text(const std::vector<Shown>& finished, Index n_folds, std::si
   return closing_table(outcomes, metrics, width);
 }
 
-void show_study(const Console& console, const std::string& path) {
+// " of 32": how many trials the study plans, by its config as it was at the last start; nothing
+// where that cannot be read, or had fewer seeds than an earlier one.
+std::string planned_text(const StudyFolder& folder, std::size_t finished,
+                         std::span<const Kind> kinds) {
+  const std::vector<std::string> frozen = folder.frozen();
+  if (frozen.empty()) return {};
+  LoadOptions load;
+  load.path = frozen.back();
+  try {
+    const Study study = load_study(load, kinds);
+    std::size_t n = 0;
+    for (const Row& row : study.rows)
+      n += study.reference().options->seeds.size() *
+           std::max<std::size_t>(1, row.kind_options().folds().trials.size());
+    return n < finished ? "" : fmt::format(" of {}", n);
+  } catch (const Error&) {
+    return {};
+  }
+}
+
+void show_study(const Session& session, const std::string& path) {
+  const Console& console = session.console;
   const StudyFolder folder(path);
   std::vector<Shown> finished;
   for (const std::string& stem : folder.finished())
@@ -212,8 +233,9 @@ void show_study(const Console& console, const std::string& path) {
     out.print(json.dump() + "\n");
     return;
   }
-  std::string text = fmt::format("{}: {} finished, {} unfinished\n", out.bold(path),
-                                 finished.size(), folder.unfinished().size());
+  std::string text =
+      fmt::format("{}: {}{} finished, {} unfinished\n", out.bold(path), finished.size(),
+                  planned_text(folder, finished.size(), session.kinds), folder.unfinished().size());
   if (!finished.empty()) {
     const auto reference = std::find_if(finished.begin(), finished.end(), [](const Shown& trial) {
       return trial.head.row == kReferenceRow;
@@ -234,7 +256,7 @@ ExitCode verb_show(Session& session) {
   if (path.ends_with(".h5")) {
     show_run(session.console, path);
   } else {
-    show_study(session.console, find_study(path, "results"));
+    show_study(session, find_study(path, "results"));
   }
   return ExitCode::ok;
 }

@@ -50,7 +50,7 @@ class DatasetFileWriter {
   // A group or class_names left empty takes its default.
   DatasetFileWriter(const std::string& path, ImageTable table);
   ~DatasetFileWriter();
-  // The next image's pixels, of the table's type and size.
+  // The next image's pixels, of the table's type and size; DataError where one is NaN or infinite.
   void append(View<const std::uint8_t> pixels);
   void append(View<const float> pixels);
   void finish();

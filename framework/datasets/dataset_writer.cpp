@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cmath>
 #include <optional>
 
 #include "base/error.h"
@@ -64,6 +65,10 @@ struct DatasetFileWriter::State {
     ATTUNE_CHECK(stream && written < table.size() && pixels.size() == table.n_pixels(written),
                  ShapeError, "[dataset] image {} of {} has {} pixels of {} bytes each", written,
                  table.size(), pixels.size(), sizeof(T));
+    if constexpr (std::is_floating_point_v<T>)
+      ATTUNE_CHECK(std::all_of(pixels.begin(), pixels.end(), [](T x) { return std::isfinite(x); }),
+                   DataError, "[dataset] image {} of {} has pixels that are no numbers", written,
+                   table.size());
     stream->append(pixels.data(), pixels.size());
     hash.pixels(pixels.data(), static_cast<std::size_t>(pixels.size()) * sizeof(T));
     ++written;

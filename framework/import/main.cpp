@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <iostream>
 #include <optional>
+#include <set>
 #include <sstream>
 
 #include "base/error.h"
@@ -80,6 +81,7 @@ LabelColumns parse_columns(const std::string& text) {
 CommandLine parse(const std::vector<std::string>& words) {
   CommandLine command;
   ImportOptions& options = command.import;
+  std::set<std::string> given;
   for (std::size_t i = 0; i < words.size(); ++i) {
     std::string name = words[i];
     std::optional<std::string> attached;
@@ -87,9 +89,14 @@ CommandLine parse(const std::vector<std::string>& words) {
       attached = name.substr(equals + 1);
       name.resize(equals);
     }
-    const auto value = [&] {
+    // A window may begin with a minus; what else does is the next option.
+    const auto value = [&](bool number = false) {
+      const std::string option = name == "-o" ? "--out" : name;
+      ATTUNE_CHECK(given.insert(option).second, ConfigError, "{} is given twice", option);
       if (attached) return *attached;
-      ATTUNE_CHECK(i + 1 < words.size(), ConfigError, "{} needs a value; see --help", name);
+      const bool there = i + 1 < words.size() && (number || !words[i + 1].starts_with('-'));
+      ATTUNE_CHECK(there, ConfigError, "{} needs a value{}; see --help", name,
+                   i + 1 < words.size() ? fmt::format(", and {} is an option", words[i + 1]) : "");
       return words[++i];
     };
     const auto flag = [&] {
@@ -102,7 +109,7 @@ CommandLine parse(const std::vector<std::string>& words) {
     } else if (name == "--columns") {
       options.columns = parse_columns(value());
     } else if (name == "--window") {
-      options.window = parse_window(value());
+      options.window = parse_window(value(true));
     } else if (name == "--skip-unlabelled") {
       flag();
       options.skip_unlabelled = true;

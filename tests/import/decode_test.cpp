@@ -397,6 +397,79 @@ TEST_F(DecodeTest, NrrdIsReadFromOneFileOrTwo) {
               HasSubstr("'hex'"));
 }
 
+// Colours on the last axis would be three gray images.
+TEST_F(DecodeTest, NrrdMayHaveColoursOnItsFirstAxisOnly) {
+  EXPECT_THAT(refusal("NRRD0004\ntype: uchar\ndimension: 3\nsizes: 2 1 3\nkinds: domain domain "
+                      "RGB-color\nencoding: raw\n\nabcdef"),
+              AllOf(HasSubstr("rgb-color"), HasSubstr("on axis 3 of 3: save it with them on the "
+                                                      "first axis")));
+  EXPECT_THAT(decode("NRRD0004\ntype: uchar\ndimension: 3\nsizes: 2 1 2\nkinds: space space list\n"
+                     "encoding: raw\n\nabcd"),
+              testing::SizeIs(2));
+}
+
+TEST_F(DecodeTest, WordsOfNrrdMayBeInCapitals) {
+  const std::string head = "NRRD0004\ntype: INT16\ndimension: 2\nsizes: 2 1\nendian: BIG\n";
+  const std::string pixels("\0\1\1\0", 4);
+  EXPECT_THAT(gray(head + "encoding: RAW\n\n" + pixels), ElementsAre(1, 256));
+  EXPECT_THAT(gray(head + "encoding: GZIP\n\n" + gzip(pixels)), ElementsAre(1, 256));
+}
+
+// A data file that is longer than its header says may be another's, unless bytes are skipped.
+TEST_F(DecodeTest, PixelsOfAnotherFileMustFillItUnlessSomeAreSkipped) {
+  write_file(folder_ / "image.raw", "abcd");
+  const std::string lines = "DimSize = 2 1\nElementType = MET_UCHAR\n";
+  const std::string head = "NRRD0004\ntype: uchar\ndimension: 2\nsizes: 2 1\nencoding: raw\n";
+  EXPECT_THAT(refusal(metaimage(lines, "image.raw\n")), HasSubstr("image.raw has 4 bytes"));
+  EXPECT_THAT(refusal(head + "data file: image.raw\n"), HasSubstr("of 1 x 2 are 2"));
+  EXPECT_THAT(gray(metaimage(lines + "HeaderSize = 1\n", "image.raw\n")), ElementsAre('b', 'c'));
+  EXPECT_THAT(gray(head + "byte skip: 1\ndata file: image.raw\n"), ElementsAre('b', 'c'));
+}
+
+TEST_F(DecodeTest, CompressedMetaImageHasTheSizeThatItSays) {
+  const std::string packed = zlib("ab");
+  const auto file = [&](std::size_t size) {
+    return metaimage("CompressedData = True\nCompressedDataSize = " + std::to_string(size) +
+                         "\nDimSize = 2 1\nElementType = MET_UCHAR\n",
+                     "LOCAL\n") +
+           packed;
+  };
+  EXPECT_THAT(gray(file(packed.size())), ElementsAre('a', 'b'));
+  EXPECT_THAT(refusal(file(packed.size() + 1)), HasSubstr("CompressedDataSize"));
+}
+
+TEST_F(DecodeTest, NiftiWithoutAnOffsetStartsBehindItsHeader) {
+  for (const int version : {1, 2}) {
+    NiftiFile file;
+    file.version = version;
+    file.sizes = {2, 1};
+    file.datatype = 2;
+    file.pixels = "ab";
+    std::string bytes = nifti(file);
+    bytes.replace(version == 1 ? 108 : 168, version == 1 ? 4 : 8, version == 1 ? 4 : 8, '\0');
+    EXPECT_THAT(gray(bytes), ElementsAre('a', 'b')) << version;
+    const std::int16_t bits = 16;
+    bytes.replace(version == 1 ? 72 : 14, 2, reinterpret_cast<const char*>(&bits), 2);
+    EXPECT_THAT(refusal(bytes), HasSubstr("its type 2 has 8 bits a pixel, and it says 16"));
+  }
+  std::string half = nifti({.sizes = {2, 1}, .datatype = 2, .pixels = "ab"});
+  const float offset = 352.5F;
+  half.replace(108, 4, reinterpret_cast<const char*>(&offset), 4);
+  EXPECT_THAT(refusal(half), HasSubstr("start at byte 352.5"));
+}
+
+// So small that all of it is read before it is known what it is.
+TEST_F(DecodeTest, ASmallDamagedNiftiIsSaidToBeThat) {
+  const std::string whole = gzip(nifti({.sizes = {2, 1}, .datatype = 2, .pixels = "ab"}));
+  EXPECT_THAT(gray(whole), ElementsAre('a', 'b'));
+  for (const std::size_t cut :
+       {std::size_t{1}, std::size_t{8}, whole.size() / 2, whole.size() - 12})
+    EXPECT_THAT(refusal(whole.substr(0, whole.size() - cut)), HasSubstr("is damaged")) << cut;
+  std::string wrong = whole;
+  wrong[wrong.size() - 8] = static_cast<char>(wrong[wrong.size() - 8] ^ 1);  // of the CRC
+  EXPECT_THAT(refusal(wrong), HasSubstr("is damaged"));
+}
+
 TEST_F(DecodeTest, HeadersTakePixelsFromTheirOwnFolderOnly) {
   const std::string outside = TestFolder() / "x";  // its folder goes at once: never read
   for (const std::string& name :

@@ -153,6 +153,20 @@ TEST_F(ImportTest, AWindowClipsAndScalesAllButPngAndJpeg) {
 }
 
 // 8 bits: least 0, largest 255; windowed to 55 … 155, then inverted.
+// Values are divided by its width, as floats.
+TEST_F(ImportTest, AWindowHasAWidth) {
+  add("a.nrrd", "NRRD0004\ntype: uchar\ndimension: 2\nsizes: 2 1\nencoding: raw\n\nab");
+  write_file(options_.labels, "file,label\na.nrrd,x\n");
+  const double infinite = std::numeric_limits<double>::infinity();
+  for (const auto& window : std::vector<std::pair<double, double>>{
+           {-infinite, infinite}, {0, infinite}, {-1e308, 1e308}, {0, 1e-300}, {1e9, 1e9 + 1}}) {
+    options_.window = window;
+    EXPECT_THAT([&] { import_images(options_); },
+                testing::ThrowsMessage<ConfigError>(HasSubstr("by which no value can be divided")));
+    EXPECT_FALSE(fs::exists(options_.output));
+  }
+}
+
 TEST_F(ImportTest, InvertedDicomIsTurnedSoThatMoreIsBrighter) {
   DicomFile file{.width = 3, .pixels = "\x01\x69\xff", .photometric = "MONOCHROME1"};
   file.bits_allocated = file.bits_stored = 8;
@@ -337,6 +351,30 @@ TEST_F(ImportTest, AFileThatMayNotBeReadIsNamed) {
   int status = -1;
   ASSERT_EQ(waitpid(child, &status, 0), child);
   EXPECT_EQ(status, 0);
+}
+
+TEST_F(ImportTest, AFolderThatMayNotBeReadIsNamed) {
+  add_flat("x/a.png");
+  add_flat("y/deep/b.png");
+  fs::permissions(folder_.path(), fs::perms::all);
+  fs::permissions(folder_ / "src/y/deep", fs::perms::none);
+  const pid_t child = fork();  // in a process that is not root
+  if (child == 0) {
+    const bool is_nobody = geteuid() != 0 || setuid(65534) == 0;
+    try {
+      files_below(folder_ / "src");
+    } catch (const DataError& error) {
+      _exit(is_nobody && std::string(error.what()) ==
+                             (folder_ / "src/y/deep") + " cannot be read: Permission denied"
+                ? 0
+                : 1);
+    }
+    _exit(2);
+  }
+  int status = 0;
+  waitpid(child, &status, 0);
+  EXPECT_EQ(WEXITSTATUS(status), 0);
+  fs::permissions(folder_ / "src/y/deep", fs::perms::all);
 }
 
 TEST_F(ImportTest, EqualPixelsOfTwoGroupsOrLabelsAreListed) {

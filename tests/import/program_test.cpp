@@ -44,6 +44,26 @@ TEST(ImportProgram, ErrorsAreSentencesOrUnderJsonAnObject) {
   }
 }
 
+TEST(ImportProgram, AnOptionStandsOnceAndHasAValue) {
+  const TestFolder folder;
+  for (const auto& [words, said] : std::vector<std::pair<std::string, std::string>>{
+           {"s -o a.h5 -o b.h5", "--out is given twice"},
+           {"s -o a.h5 --out=b.h5", "--out is given twice"},
+           {"s -o a.h5 --window 0,1 --window 0,2", "--window is given twice"},
+           {"s -o -q", "-o needs a value, and -q is an option"},
+           {"s -o a.h5 --labels --json", "--labels needs a value"},
+           {"s -o a.h5 --window inf,1", "--window"},
+           {(folder / "") + " -o " + (folder / "a.h5") + " --window -inf,inf",
+            "no value can be"}}) {
+    const Answer answer = import_of(words);
+    EXPECT_EQ(answer.exit, 2) << words;
+    EXPECT_THAT(answer.errors, testing::HasSubstr(said));
+  }
+  // A window below zero is a value.
+  EXPECT_THAT(import_of("gone -o a.h5 --window -1000,400").errors,
+              testing::HasSubstr("gone is no folder"));
+}
+
 // As a full disk does: one sentence, nothing left, and what was there stays.
 TEST(ImportProgram, AFileThatMayNotGrowIsOneClearError) {
   const TestFolder folder;

@@ -124,6 +124,11 @@ TEST_F(StudyTest, AMetricThatASplitCannotHaveNamesFoldSplitAndClass) {
   EXPECT_THAT(error_of(experiment("{val: 0}")), HasSubstr("the val split is empty"));
 }
 
+TEST_F(StudyTest, AMetricStandsOnce) {
+  EXPECT_THAT(error_of(experiment("{}", "metrics: [test/auc, test/loss, test/auc]\n")),
+              HasSubstr("metrics has 'test/auc' twice"));
+}
+
 // A fold that is one group has one class, and no AUC; the folds together have one.
 TEST_F(StudyTest, AMetricOfFoldsMustExistOverAllOfThem) {
   write_small_images(folder / "small.h5", 6);
