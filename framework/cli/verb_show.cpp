@@ -181,6 +181,7 @@ std::string rows_text(const std::vector<Shown>& finished, Index n_folds, std::si
     for (const FinalMetric& m : trial.head.final)
       if (m.split == "test") add(metrics, m.split + "/" + m.name);
   }
+  const std::size_t n_recorded = metrics.size();
   if (n_folds > 0)  // their pool may have what no single one has
     for (const MetricInfo& m : classification_metrics()) add(metrics, "test/" + m.name);
   std::stable_partition(rows.begin(), rows.end(),
@@ -194,9 +195,9 @@ std::string rows_text(const std::vector<Shown>& finished, Index n_folds, std::si
                          [&](const auto& m) { return m.path == path; });
     });
   };
-  const bool missing = std::any_of(outcomes.begin(), outcomes.end(),
-                                   [](const RowOutcome& outcome) { return outcome.n_missing > 0; });
-  if (!missing) std::erase_if(metrics, [&](const std::string& path) { return !had(path); });
+  metrics.erase(std::remove_if(metrics.begin() + static_cast<std::ptrdiff_t>(n_recorded),
+                               metrics.end(), [&](const std::string& path) { return !had(path); }),
+                metrics.end());
   return closing_table(outcomes, metrics, width);
 }
 
