@@ -205,8 +205,8 @@ std::string over_text(Over over, const std::vector<Cell>& cells) {
 std::string folds_text(const std::vector<std::string>& metrics) {
   const auto tests = std::count_if(metrics.begin(), metrics.end(),
                                    [](const auto& path) { return path.starts_with("test/"); });
-  const std::string pooled = "each of the pooled test predictions of its folds",
-                    means = "each the mean over its folds";
+  std::string pooled = "each of the pooled test predictions of its folds",
+              means = "each the mean over its folds";
   if (tests == 0) return means;
   return tests == std::ssize(metrics) ? pooled : pooled + ", of other splits " + means;
 }

@@ -423,7 +423,7 @@ std::vector<Index> deal_folds(const SplitColumns& columns, const SplitOptions& o
 SplitIndices split_examples(const SplitColumns& columns, const SplitOptions& options,
                             const std::vector<std::string>& class_names,
                             std::optional<Index> fold) {
-  const SplitIndices parts = parts_of(columns, options, class_names, fold);
+  SplitIndices parts = parts_of(columns, options, class_names, fold);
   const std::string where =
       by_folds(options) ? fmt::format(" when fold {} of {} is tested", *fold, options.n_folds())
                         : "";

@@ -182,6 +182,7 @@ TEST_F(DecodeTest, ASmallDamagedNiftiIsSaidToBeThat) {
   std::string wrong = whole;
   wrong[wrong.size() - 8] = static_cast<char>(wrong[wrong.size() - 8] ^ 1);  // of the CRC
   EXPECT_THAT(refusal(wrong), HasSubstr("is damaged"));
+  EXPECT_TRUE(is_image(folder_ / "refused"));  // whatever its name
 }
 
 TEST_F(DecodeTest, HeadersTakePixelsFromTheirOwnFolderOnly) {
