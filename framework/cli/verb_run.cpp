@@ -4,7 +4,6 @@
 #include <condition_variable>
 #include <filesystem>
 #include <mutex>
-#include <set>
 #include <thread>
 
 #include "base/files.h"
@@ -15,9 +14,9 @@
 #include "cli/table.h"
 #include "launch/in_process.h"
 #include "storage/metadata.h"
-#include "storage/run_file.h"
 #include "study/outcome.h"
 #include "study/recorded_study.h"
+#include "study/standing.h"
 #include "study/study_config.h"
 
 namespace attune {
@@ -113,55 +112,6 @@ void print_config(const Session& session, const Study& study, const std::string&
     for (const ConfigLeaf& leaf : study.reference().config())
       if (leaf.role == Role::result) job.push_back(leaf);
     out.print(dump(job));
-  }
-}
-
-// Another base config, or other data, under the same name would mix two studies in one folder.
-void refuse_changes(const Session& session, const Study& study, const std::vector<Trial>& trials,
-                    const StudyFolder& folder) {
-  const std::vector<std::string> frozen = folder.frozen();
-  if (frozen.empty()) return;
-  LoadOptions before;
-  before.path = frozen.back();
-  const Study then = [&] {
-    try {
-      return load_study(before, session.kinds);
-    } catch (const ConfigError& error) {
-      throw DamagedError(fmt::format(
-          "{}, frozen at the last start of this study, cannot be read:\n{}\nRemove it, or give the "
-          "study another name (name=…) or folder (-o). Finished trials stay",
-          before.path, error.what()));
-    }
-  }();
-  const auto recorded = [](const Row& row) {
-    Trial t;
-    t.config = row.config();
-    return t.recorded_config();
-  };
-  // Rows may come; one that stays must stay what it was.
-  std::string text;
-  std::set<std::string> told;
-  for (const Row& row : study.rows)
-    if (const Row* old = then.find(row.name))
-      for (const std::string& change : changed_keys(recorded(*old), recorded(row)))
-        if (told.insert(change).second) text += "  " + change + "\n";
-  ATTUNE_CHECK(text.empty(), ChangedError,
-               "{} holds a study of this name with another config:\n{}Give this one another name "
-               "(name=…) or folder (-o), or go back to the values then.",
-               folder.path(), text);
-  for (const std::string& stem : folder.finished()) {
-    const RunHead head = read_run_head(folder.run_path(stem));
-    for (const Trial& trial : trials) {
-      if (trial.seed != head.seed || trial.fold != head.fold || trial.row != head.row) continue;
-      ATTUNE_CHECK(trial.data_sha256 == head.data_sha256, ChangedError,
-                   "the data's content is not what {} was made with (sha256 {:.8}… now, {:.8}… "
-                   "then). Finished trials stay; give the study another name, or restore the data.",
-                   folder.run_path(stem), trial.data_sha256, head.data_sha256);
-      ATTUNE_CHECK(trial.init_sha256 == head.init_sha256, ChangedError,
-                   "train.init_from holds other weights than {} began with (sha256 {:.8}… now, "
-                   "{:.8}… then). Give the study another name, or restore the file.",
-                   folder.run_path(stem), trial.init_sha256, head.init_sha256);
-    }
   }
 }
 
@@ -298,7 +248,7 @@ ExitCode verb_run(Session& session) {
 
   std::vector<Trial> waiting;
   if (folder.exists()) {
-    refuse_changes(session, study, outcome.trials, folder);
+    require_same_study(study, outcome.trials, folder, session.kinds);
     folder.clean();
   }
   for (const Trial& trial : outcome.trials)
@@ -307,7 +257,9 @@ ExitCode verb_run(Session& session) {
   if (!waiting.empty()) {
     // From here on there is something to save; before, Ctrl-C and SIGTERM end the process at once.
     route_signals(session.stop, {SIGINT, SIGTERM});
-    folder.freeze(study.yaml());
+    // Asked again under the study's lock, for another start may have been first.
+    folder.freeze(study.yaml(),
+                  [&] { require_same_study(study, outcome.trials, folder, session.kinds); });
     Progress progress(style_of(console));
     LaunchOptions launch;
     launch.threads = command.threads();
