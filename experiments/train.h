@@ -22,7 +22,7 @@ class TrainKind : public KindOptions {
   std::unique_ptr<Dataset> open(Index seed, std::optional<Index> fold) const;
 
   DataConfig data_;
-  std::string model_kind_ = "vit";
+  std::string model_kind_;  // no default, as data.kind
   TrainerOptions trainer_;
   MetricsOption metrics_;
   NumericsOptions numerics_;

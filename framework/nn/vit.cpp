@@ -21,6 +21,14 @@ void VitOptions::fields(FieldList& f) {
             "length of the position tables; larger grids read them by interpolation");
   f.choice("pool", pool, {{"mean", Pool::mean}, {"cls", Pool::cls}, {"attention", Pool::attention}},
            Role::result, "how an image's rows become one");
+  f.rule([this]() -> std::optional<Complaint> {
+    if (pool != Pool::cls || attention.pattern != AttentionPattern::causal) return std::nullopt;
+    return Complaint{"pool",
+                     "pool=cls reads the class token, which is the first row and under "
+                     "attention.pattern=causal sees itself alone",
+                     "set model.pool to mean or attention, or model.attention.pattern=full",
+                     {"attention.pattern"}};
+  });
 }
 
 Vit::Vit(Registry& r, const VitOptions& o, Index n_classes) : options_(o) {

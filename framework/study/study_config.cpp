@@ -46,7 +46,9 @@ Study load_study(const LoadOptions& load, std::span<const Kind> kinds) {
   // Keys say nothing while it is unknown what they are keys of.
   if (document.usable && !check_schema(document, diagnostics)) diagnostics.raise();
   if (!document.usable) diagnostics.raise();
-  const std::string name = document.scalar("kind").value_or("train");
+  // Without a kind, which bind_row() tells, the rest is read as the first kind's.
+  const std::string name =
+      document.scalar("kind").value_or(kinds.empty() ? "" : kinds.front().name);
   const auto* kind = std::find_if(kinds.data(), kinds.data() + kinds.size(),
                                   [&](const Kind& k) { return k.name == name; });
   if (kind == kinds.data() + kinds.size()) {
