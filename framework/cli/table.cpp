@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <utility>
 
 #include "base/text.h"
 
@@ -13,32 +14,87 @@ void Table::row(std::vector<std::string> cells) {
   rows_.push_back(std::move(cells));
 }
 
-std::string Table::text(std::size_t width) const {
+namespace {
+
+// Lines of at most `width` columns, words that are longer cut.
+std::vector<std::string> broken(const std::string& text, std::size_t width) {
+  std::vector<std::string> lines;
+  if (display_width(text) <= width) return {text};
+  const std::string wrapped = wrap(text, width);
+  for (const std::string_view words : split(wrapped, '\n')) {
+    std::string line;
+    for (std::size_t at = 0; at < words.size();) {
+      const std::string next(words.substr(at, code_point_bytes(words, at)));
+      if (display_width(line + next) > width) lines.push_back(std::exchange(line, ""));
+      line += next;
+      at += next.size();
+    }
+    lines.push_back(std::move(line));
+  }
+  return lines;
+}
+
+}  // namespace
+
+std::vector<std::size_t> Table::widths(std::size_t width) const {
   std::vector<std::size_t> widths;
+  std::size_t sum = 0;
   for (std::size_t c = 0; c < columns_.size(); ++c) {
     widths.push_back(display_width(columns_[c].head));
     for (const auto& cells : rows_) widths[c] = std::max(widths[c], display_width(cells[c]));
+    sum += widths[c] + (c > 0 ? kGap : 0);
   }
-  std::size_t last_column = 0;
-  for (std::size_t c = 0; c + 1 < widths.size(); ++c) last_column += widths[c] + 2;
-  constexpr std::size_t kLeast = 20;
-  const std::size_t room = std::max(kLeast, width > last_column ? width - last_column : 0);
-
-  const auto line = [&](const auto& cell) {
-    std::string out;
+  const auto shrink = [&](std::size_t c, std::size_t least) {
+    const std::size_t over = sum > width ? sum - width : 0;
+    const std::size_t by = std::min(over, widths[c] > least ? widths[c] - least : 0);
+    widths[c] -= by;
+    sum -= by;
+  };
+  constexpr std::size_t kLast = 20, kLeast = 10;
+  if (!columns_.empty() && columns_.back().align == Align::left)
+    shrink(columns_.size() - 1, std::max(kLast, display_width(columns_.back().head)));
+  // The widest first, each to the width of the next.
+  while (sum > width) {
+    std::size_t widest = columns_.size(), next = kLeast;
     for (std::size_t c = 0; c < columns_.size(); ++c) {
-      const bool last = c + 1 == columns_.size(), left = columns_[c].align == Align::left;
-      std::string text = cell(c);
-      if (last && left && display_width(text) > room) text = hang(wrap(text, room), last_column);
-      out += left ? pad_right(text, widths[c]) : pad_left(text, widths[c]);
-      if (!last) out += "  ";
+      if (columns_[c].align != Align::left) continue;
+      if (widest == columns_.size() || widths[c] > widths[widest]) widest = c;
     }
-    return out.substr(0, out.find_last_not_of(' ') + 1) + "\n";
+    if (widest == columns_.size() || widths[widest] <= kLeast) break;
+    for (std::size_t c = 0; c < columns_.size(); ++c)
+      if (columns_[c].align == Align::left && widths[c] < widths[widest])
+        next = std::max(next, widths[c]);
+    shrink(widest, std::min(next, widths[widest] - 1));
+  }
+  return widths;
+}
+
+std::string Table::text(std::size_t width) const {
+  const std::vector<std::size_t> widths = this->widths(width);
+  const auto row_text = [&](const auto& cell) {
+    std::vector<std::vector<std::string>> cells;
+    std::size_t height = 1;
+    for (std::size_t c = 0; c < columns_.size(); ++c) {
+      cells.push_back(broken(cell(c), widths[c]));
+      height = std::max(height, cells.back().size());
+    }
+    std::string out;
+    for (std::size_t l = 0; l < height; ++l) {
+      std::string line;
+      for (std::size_t c = 0; c < columns_.size(); ++c) {
+        const std::string text = l < cells[c].size() ? cells[c][l] : "";
+        line += columns_[c].align == Align::left ? pad_right(text, widths[c])
+                                                 : pad_left(text, widths[c]);
+        if (c + 1 < columns_.size()) line += std::string(kGap, ' ');
+      }
+      out += line.substr(0, line.find_last_not_of(' ') + 1) + "\n";
+    }
+    return out;
   };
   const bool headed = std::any_of(columns_.begin(), columns_.end(),
                                   [](const Column& c) { return !c.head.empty(); });
-  std::string text = headed ? line([&](std::size_t c) { return columns_[c].head; }) : "";
-  for (const auto& cells : rows_) text += line([&](std::size_t c) { return cells[c]; });
+  std::string text = headed ? row_text([&](std::size_t c) { return columns_[c].head; }) : "";
+  for (const auto& cells : rows_) text += row_text([&](std::size_t c) { return cells[c]; });
   return text;
 }
 

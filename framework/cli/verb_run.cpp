@@ -1,6 +1,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <condition_variable>
 #include <filesystem>
 #include <mutex>
@@ -8,6 +9,7 @@
 
 #include "base/files.h"
 #include "base/json.h"
+#include "base/text.h"
 #include "cli/progress.h"
 #include "cli/session.h"
 #include "cli/signals.h"
@@ -86,6 +88,10 @@ Study load(const Session& session) {
   options.library = session.configs;
   options.overrides.insert(options.overrides.end(), command.overrides.begin(),
                            command.overrides.end());
+  const bool twice = std::any_of(command.overrides.begin(), command.overrides.end(),
+                                 [](const std::string& o) { return o.starts_with("seeds="); });
+  if (twice && command.has("seeds"))
+    refuse_command("--seeds and seeds= both say which seeds; give one of them");
   if (const auto seeds = command.seeds("seeds"))
     options.overrides.push_back("seeds=" + to_text(FieldValue(*seeds)));
   Study study = load_study(options, session.kinds);
@@ -103,7 +109,18 @@ Study load(const Session& session) {
 
 void print_config(const Session& session, const Study& study, const std::string& what) {
   const Output& out = session.console.out;
-  if (what == "origin") {
+  if (session.console.json) {
+    Json json = Json::Map{};
+    for (const BoundLeaf& bound : study.reference().binding.leaves) {
+      const Json value(bound.leaf.value);
+      if (what == "origin") {
+        json.set(bound.leaf.key, Json().set("value", value).set("from", origin_text(bound)));
+      } else if (what == "study" || bound.leaf.role == Role::result) {
+        json.set(bound.leaf.key, value);
+      }
+    }
+    out.print(json.dump() + "\n");
+  } else if (what == "origin") {
     out.print(origins(study.reference().binding));
   } else if (what == "study") {
     out.print(study.yaml());
@@ -232,7 +249,8 @@ ExitCode verb_run(Session& session) {
   const Console& console = session.console;
   route_signals(session.stop, {SIGUSR1});  // a warning may come early, and is heeded when it can be
   const Study study = load(session);
-  for (const Diagnostic& note : study.notes) console.err.print(note.text("note"));
+  if (!console.json)
+    for (const Diagnostic& note : study.notes) console.err.print(note.text("note"));
   if (const auto what = command.text("cfg")) {
     print_config(session, study, *what);
     return ExitCode::ok;
@@ -243,6 +261,12 @@ ExitCode verb_run(Session& session) {
   if (rehearsal) outcome.trials.resize(1);
   const std::optional<ScratchFolder> scratch =
       rehearsal ? std::optional<ScratchFolder>(std::in_place) : std::nullopt;
+  if (const auto named = command.text("out"); named && file_exists(*named)) {
+    std::error_code none;
+    if (!std::filesystem::is_directory(*named, none))
+      refuse_command(
+          fmt::format("-o {} is no folder; name one that study folders go into", *named));
+  }
   const std::string out = scratch ? scratch->path() : command.text("out").value_or("results");
   StudyFolder folder((std::filesystem::path(out) / study.name()).string());
 
@@ -263,21 +287,30 @@ ExitCode verb_run(Session& session) {
     Progress progress(style_of(console));
     LaunchOptions launch;
     launch.threads = command.threads();
-    launch.sink = [&progress](const Event& event) { progress(event); };
+    if (!console.json) launch.sink = [&progress](const Event& event) { progress(event); };
     launch.stop = &session.stop;
     launch.argv = session.argv;
     std::optional<TimeLimit> limit;
     if (const auto seconds = command.seconds("max-time")) limit.emplace(session.stop, *seconds);
-    outcome.launched = InProcessLauncher().run(study, waiting, folder, launch);
+    try {
+      outcome.launched = InProcessLauncher().run(study, waiting, folder, launch);
+    } catch (const InterruptedError& stopped) {
+      // What is finished is told, unless a person who waits at a terminal wants it to end.
+      folder.refresh();
+      if (console.json || stopped.code() == ExitCode::run_again)
+        print_outcome(session, study, folder, outcome);
+      throw;
+    }
     folder.refresh();
-  } else if (!console.quiet) {
+  } else if (!console.quiet && !console.json) {
     console.err.print(
         fmt::format("{} finished already, nothing to do\n", counted(outcome.trials.size())));
   }
   print_outcome(session, study, folder, outcome);
-  for (const std::string& failure : outcome.launched.failures)
-    console.err.print(fmt::format("{}: {}\n", console.err.red("failed"), failure));
   const LaunchResult& launched = outcome.launched;
+  if (!console.json)
+    for (const std::string& failure : launched.failures)
+      console.err.print(fmt::format("{}: {}\n", console.err.red("failed"), failure));
   if (launched.busy > 0) {
     throw BusyError(
         fmt::format("{} of {} trials are held by other processes; the same command "
@@ -285,7 +318,10 @@ ExitCode verb_run(Session& session) {
                     launched.busy, outcome.trials.size()));
   }
   if (launched.failures.empty()) return ExitCode::ok;
-  return launched.finished + outcome.already == 0 ? ExitCode::failure : ExitCode::some_failed;
+  const ExitCode code =
+      launched.finished + outcome.already == 0 ? ExitCode::failure : ExitCode::some_failed;
+  if (console.json) throw Error(code, join(launched.failures, "; "));
+  return code;
 }
 
 }  // namespace attune

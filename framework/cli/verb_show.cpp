@@ -65,7 +65,7 @@ std::string final_text(const std::vector<FinalMetric>& final, std::size_t width)
   return table.text(width);
 }
 
-std::string curves_text(const std::map<std::string, MetricTable>& metrics) {
+std::string curves_text(const std::map<std::string, MetricTable>& metrics, std::size_t width) {
   constexpr std::size_t kColumns = 30;
   Table table({{"curve", Align::left},
                {"", Align::left},
@@ -81,7 +81,7 @@ std::string curves_text(const std::map<std::string, MetricTable>& metrics) {
                  fmt::format("{} to {}", series.step.front(), series.step.back())});
     }
   }
-  return table.text();
+  return table.text(width);
 }
 
 std::string config_text(const Trial& trial, const Json& metadata, std::size_t width) {
@@ -125,7 +125,7 @@ void show_run(const Console& console, const std::string& path) {
       head.fold ? fmt::format(", fold {}", *head.fold) : "", head.status, head.steps, head.kind);
   text += provenance_text(head, metadata, out.width) + "\n";
   text += final_text(head.final, out.width) + "\n";
-  text += curves_text(run.content.metrics) + "\n";
+  text += curves_text(run.content.metrics, out.width) + "\n";
   text += config_text(run.trial, metadata, out.width);
   out.print(text);
 }
@@ -292,7 +292,8 @@ void show_study(const Session& session, const std::string& path) {
     const std::string first = rows.front().finished.front()->path;
     const RunFile run = read_run_file(first);
     text += "\n" + rows_text(rows, out.width) + "\n";
-    text += fmt::format("{}, as an example:\n\n{}\n", first, curves_text(run.content.metrics));
+    text += fmt::format("{}, as an example:\n\n{}\n", first,
+                        curves_text(run.content.metrics, out.width));
     text += config_text(run.trial, metadata_beside(first), out.width);
   }
   out.print(text);

@@ -46,6 +46,16 @@ EstimateText shown(const std::vector<double>& values) {
   return estimate_text(estimate.mean, estimate.interval);
 }
 
+TEST(Table, FitsANarrowScreenByCuttingWords) {
+  Table table({{"key", Align::left}, {"value", Align::left}, {"from", Align::left}});
+  table.row({"results.save_parameters", "[chosen]", "configs/vit_medical/first.yaml:12:3"});
+  table.row({"model.n_heads", "4", "command line"});
+  const std::string text = table.text(40);
+  for (const std::string_view line : split(text, '\n')) EXPECT_LE(display_width(line), 40U) << line;
+  EXPECT_THAT(
+      text, AllOf(HasSubstr("\nmodel.n_he  4 "), HasSubstr("[chosen]"), HasSubstr("command line")));
+}
+
 TEST(Estimate, ShowsTwoDigitsOfItsHalfWidth) {
   EXPECT_EQ(shown({0.953, 0.941, 0.962}).mean, "0.952");
   EXPECT_EQ(shown({0.953, 0.941, 0.962}).interval, "[0.926, 0.978]");
