@@ -1,6 +1,9 @@
 // attune-import: what `attune import` runs. A program of its own, since nothing else needs ITK.
 #include <algorithm>
+#include <cerrno>
 #include <charconv>
+#include <cstdio>
+#include <cstring>
 #include <filesystem>
 #include <iostream>
 #include <optional>
@@ -147,20 +150,30 @@ int report(const std::string& text, ExitCode code, bool json) {
   return exit;
 }
 
+// Lost output is an error, but for a reader that has left.
+void print(const std::string& text) {
+  errno = 0;
+  const bool whole =
+      std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0;
+  ATTUNE_CHECK(whole || errno == EPIPE, StorageError,
+               "the output could not be written: {}. Make room, or write it to another place",
+               std::strerror(errno));
+}
+
 int run(const std::vector<std::string>& words) {
   const bool json = std::find(words.begin(), words.end(), "--json") != words.end();
-  for (const std::string& word : words)
-    if (word == "--help" || word == "-h") {
-      std::cout << kHelp;
-      return 0;
-    }
   try {
+    for (const std::string& word : words)
+      if (word == "--help" || word == "-h") {
+        print(kHelp);
+        return 0;
+      }
     const CommandLine command = parse(words);
     const ImportReport report = import_images(command.import);
     if (command.json) {
-      std::cout << report_json(report).dump() << "\n";
+      print(report_json(report).dump() + "\n");
     } else if (!command.quiet) {
-      std::cout << report_text(report);
+      print(report_text(report));
     }
     return 0;
   } catch (const Error& error) {

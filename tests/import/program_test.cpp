@@ -64,6 +64,14 @@ TEST(ImportProgram, AnOptionStandsOnceAndHasAValue) {
               testing::HasSubstr("gone is no folder"));
 }
 
+TEST(ImportProgram, OutputThatIsLostIsAnError) {
+  std::FILE* pipe = popen(ATTUNE_IMPORT_PROGRAM " --help 2>&1 >/dev/full", "r");
+  std::string errors;
+  for (int c = std::fgetc(pipe); c != EOF; c = std::fgetc(pipe)) errors += static_cast<char>(c);
+  EXPECT_EQ(WEXITSTATUS(pclose(pipe)), 1);
+  EXPECT_THAT(errors, testing::HasSubstr("the output could not be written: No space left"));
+}
+
 // As a full disk does: one sentence, nothing left, and what was there stays.
 TEST(ImportProgram, AFileThatMayNotGrowIsOneClearError) {
   const TestFolder folder;
