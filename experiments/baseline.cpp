@@ -188,7 +188,9 @@ std::string BaselineKind::data_sha256(Index seed, std::optional<Index> fold) con
                           "Give it some (data.split.val, or data.n_val of phantoms)",
                           {}});
   }
-  require_metrics("metrics", metrics_.shown, *data, fold);
+  require_metrics(
+      "metrics", metrics_.shown, *data, fold,
+      {folds().trials, [&](Index other) { return data_.open({.seed = seed, .fold = other}); }});
   return data->sha256();
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <set>
 
 #include "train/evaluate.h"
 
@@ -22,16 +23,39 @@ void TrainKind::fields(FieldList& f) {
   f.group("results", trainer_.results, "what else the run file keeps");
 }
 
+namespace {
+
+// Of one class there is nothing to tell apart, and every answer would be right.
+void require_classes(const Dataset& data) {
+  std::set<Index> labels;
+  for (const Split split : kSplits)
+    for (Index i = 0; i < data.n_examples(split) && labels.size() < 2; ++i)
+      labels.insert(data.example(split, i).label);
+  if (labels.size() >= 2) return;
+  const std::string name =
+      labels.empty() ? "" : data.class_names()[static_cast<std::size_t>(*labels.begin())];
+  throw KeyedDataError({"data.file",
+                        fmt::format("all examples are of one class ('{}'), and a classifier needs "
+                                    "at least two",
+                                    name),
+                        "Import examples of another class, too",
+                        {}});
+}
+
+}  // namespace
+
 std::unique_ptr<Dataset> TrainKind::open(Index seed, std::optional<Index> fold) const {
   return data_.open({trainer_.model.chosen().patch_side(), seed, fold});
 }
 
 std::string TrainKind::data_sha256(Index seed, std::optional<Index> fold) const {
   const std::unique_ptr<Dataset> data = open(seed, fold);
+  require_classes(*data);
   Trainer::check(trainer_, *data);
   if (trainer_.select.how != SelectOptions::How::last)
     require_metrics("select.by", {trainer_.select.by}, *data, fold);
-  require_metrics("metrics", metrics_.shown, *data, fold);
+  require_metrics("metrics", metrics_.shown, *data, fold,
+                  {folds().trials, [&](Index other) { return open(seed, other); }});
   return data->sha256();
 }
 

@@ -150,24 +150,6 @@ void write_synced(const std::string& path, std::string_view content) {
   file.sync();
 }
 
-void check_output(const std::string& path, const std::vector<std::string>& inputs) {
-  std::error_code none;  // what is not there is no folder, and no input
-  const fs::path folder = fs::absolute(path).parent_path();
-  ATTUNE_CHECK(!path.ends_with('/') && !fs::is_directory(path, none), ConfigError,
-               "-o {} is a folder; name a file in it, such as {}", path,
-               (fs::path(path) / "FILE.h5").string());
-  ATTUNE_CHECK(!fs::exists(path, none) || fs::is_regular_file(path, none), ConfigError,
-               "-o {} is no file that could be replaced; name another one", path);
-  ATTUNE_CHECK(fs::is_directory(folder, none), ConfigError,
-               "-o {}: {} is no folder; make it first, with mkdir -p {}", path, folder.string(),
-               fs::path(path).parent_path().string());
-  ATTUNE_CHECK(::access(folder.c_str(), W_OK) == 0, ConfigError,
-               "-o {}: you may not write to {}; name a file elsewhere", path, folder.string());
-  for (const std::string& input : inputs)
-    ATTUNE_CHECK(!fs::equivalent(path, input, none), ConfigError,
-                 "-o {} is {}, which is read; name another file", path, input);
-}
-
 void write_atomically(const std::string& path, std::string_view content) {
   const std::string temporary = temporary_name(path);
   write_synced(temporary, content);

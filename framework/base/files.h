@@ -18,16 +18,14 @@ std::vector<std::string> list_folder(
     const std::string& path);                // names, sorted; none where there is no such folder
 void make_folders(const std::string& path);  // with their parents; existing ones are fine
 
-// "a/b.h5" → "a/.b.h5.tmp": beside it, hidden, and matched by no glob for its kind.
+// "a/b.h5" → "a/.b.h5.tmp": beside it, hidden, and matched by no glob for its kind. For folders of
+// our own, where a lock has one writer at a time and what a kill leaves is swept; what people name
+// is an OutputFile (base/output_file.h).
 std::string temporary_name(const std::string& path);
 
 // Readers of `path` see the old content or all of the new: temporary file, fsync, rename, fsync of
 // the folder. Several writers of one path need a lock between them.
 void write_atomically(const std::string& path, std::string_view content);
-
-// What can be known of an output (-o) before anything is computed: ConfigError unless a file can
-// be written there, or when it is one of the inputs, which writing over would destroy.
-void check_output(const std::string& path, const std::vector<std::string>& inputs);
 
 // The steps of it, for content that others write.
 void write_synced(const std::string& path,

@@ -51,10 +51,12 @@ std::string parse_seeds(const Literal& literal, std::vector<Index>& out) {
       return {};
     }
     parts = split(text, ',');
-    if (const auto bare = whole_number(trim(text)))
+    const auto bare = whole_number(trim(text));
+    if (bare == 0) return "could mean no seed or the seed 0: write 0-0 for that one";
+    if (bare)
       return fmt::format(
           "could mean {0} seeds or the seed {0}: write n={0} for seeds 0 to {1}, or {0}-{0}", *bare,
-          std::max<Index>(*bare - 1, 0));
+          *bare - 1);
   }
 
   std::vector<Index> seeds;

@@ -18,6 +18,9 @@ std::vector<std::string_view> split(std::string_view text, char separator);
 
 std::string_view trim(std::string_view text);
 
+// With the letters A to Z as a to z.
+std::string lower_case(std::string_view text);
+
 // Where the text goes from one code point to the next: the bytes of the code point at `at`, 1 for a
 // byte that starts none.
 std::size_t code_point_bytes(std::string_view text, std::size_t at);

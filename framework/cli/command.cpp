@@ -8,6 +8,7 @@
 
 #include "base/quantity.h"
 #include "base/text.h"
+#include "config/diagnostics.h"
 
 namespace attune {
 namespace {
@@ -60,6 +61,16 @@ bool is_override(const std::string& token) {
   return key && !std::filesystem::exists(token, no_file);
 }
 
+Diagnostic on_command_line(const std::string& message) {
+  static const auto source = [] {
+    auto made = std::make_shared<Source>();
+    made->kind = Source::Kind::command_line;
+    made->name = "command line";
+    return made;
+  }();
+  return {.at = Origin::of(source), .message = message};
+}
+
 class Parser {
  public:
   explicit Parser(const Verb* verb) : verb_(verb), known_(options_of(verb)) {
@@ -79,14 +90,13 @@ class Parser {
       }
       after_unknown = option.unregistered;
     }
-    if (errors_.empty() && !command_.has("help")) count_operands();
-    if (!errors_.empty())
-      throw ConfigError(join(errors_, "\n") + "\n" + nothing_was_run(errors_.size()));
+    if (errors_.ok() && !command_.has("help")) count_operands();
+    errors_.raise();
     return std::move(command_);
   }
 
  private:
-  void wrong(const std::string& what) { errors_.push_back("command line: error: " + what); }
+  void wrong(const std::string& what) { errors_.error(on_command_line(what)); }
 
   // Boost cuts the line into options and positionals; guessing of shortened names is off.
   std::vector<po::option> split(const std::vector<std::string>& arguments) {
@@ -169,7 +179,7 @@ class Parser {
   const Verb* verb_;
   std::vector<Option> known_;
   Command command_;
-  std::vector<std::string> errors_;
+  Diagnostics errors_;
 };
 
 }  // namespace
@@ -202,6 +212,12 @@ std::optional<std::vector<Index>> Command::seeds(const std::string& option) cons
   return out;
 }
 
+void refuse_command(const std::string& what) {
+  Diagnostics errors;
+  errors.error(on_command_line(what));
+  throw InvalidConfig(errors.text(), errors.errors());
+}
+
 std::string nothing_was_run(std::size_t errors) {
   return fmt::format("{} error{}, nothing was run.", errors, errors == 1 ? "" : "s");
 }
@@ -224,8 +240,7 @@ Command parse_command(const std::vector<std::string>& arguments) {
     const std::string hint = meant  ? fmt::format("did you mean '{}'?", *meant)
                              : file ? fmt::format("did you mean 'run {}'?", name)
                                     : fmt::format("verbs are {}", join(names));
-    throw ConfigError(fmt::format("command line: error: unknown verb '{}'; {}\n{}", name, hint,
-                                  nothing_was_run(1)));
+    refuse_command(fmt::format("unknown verb '{}'; {}", name, hint));
   }
   const std::vector<std::string> rest(arguments.begin() + 1, arguments.end());
   if (verb->passes_through) {

@@ -26,8 +26,11 @@ struct Command {
 };
 
 // The verb comes first; options and key=value stand in any order after it; `--` ends the options.
-// A ConfigError lists everything that is wrong, with suggestions, and ends "nothing was run.".
+// InvalidConfig lists everything that is wrong, with suggestions, and ends "nothing was run.".
 Command parse_command(const std::vector<std::string>& arguments);
+
+// Throws what is wrong with a command line that was understood, in the same form.
+[[noreturn]] void refuse_command(const std::string& what);
 
 // "1 error, nothing was run.", "2 errors, …".
 std::string nothing_was_run(std::size_t errors);

@@ -4,7 +4,9 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdlib>
+#include <cstring>
 
 namespace attune {
 namespace {
@@ -22,13 +24,17 @@ std::size_t width_of(int descriptor) {
 Output stream_for(std::FILE* file, const std::string& color) {
   Output stream;
   stream.file = file;
-  stream.terminal = isatty(fileno(file)) == 1;
+  const char* kind = std::getenv("TERM");  // a dumb one cannot redraw a line
+  const bool dumb = kind && std::string_view(kind) == "dumb";
+  stream.terminal = isatty(fileno(file)) == 1 && !dumb;
   const char* no_color = std::getenv("NO_COLOR");  // no-color.org: set and not empty
   const bool wanted = !(no_color && *no_color) && stream.terminal;
   stream.color = color == "always" || (color == "auto" && wanted);
   stream.width = width_of(fileno(file));
   return stream;
 }
+
+int lost_to = 0;  // the first error of a write to stdout
 
 std::string painted(bool color, const char* code, std::string_view text) {
   return color ? fmt::format("\x1b[{}m{}\x1b[0m", code, text) : std::string(text);
@@ -37,9 +43,18 @@ std::string painted(bool color, const char* code, std::string_view text) {
 }  // namespace
 
 void Output::print(std::string_view text) const {
-  std::fwrite(text.data(), 1, text.size(), file);
-  std::fflush(file);
+  errno = 0;
+  const bool whole =
+      std::fwrite(text.data(), 1, text.size(), file) == text.size() && std::fflush(file) == 0;
+  if (!whole && file == stdout && lost_to == 0) lost_to = errno;
 }
+
+std::string output_failure() {
+  if (lost_to == 0 || lost_to == EPIPE) return {};
+  return fmt::format("the output could not be written: {}. Make room, or write it to another place",
+                     std::strerror(lost_to));
+}
+
 std::string Output::bold(std::string_view text) const { return painted(color, "1", text); }
 std::string Output::dim(std::string_view text) const { return painted(color, "2", text); }
 std::string Output::red(std::string_view text) const { return painted(color, "31", text); }

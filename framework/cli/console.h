@@ -15,7 +15,8 @@ struct Output {
   bool color = false;
   std::size_t width = 80;  // columns
 
-  void print(std::string_view text) const;  // as it is; flushes
+  // As it is; flushes. What fails on stdout is kept for output_failure().
+  void print(std::string_view text) const;
   std::string bold(std::string_view text) const;
   std::string dim(std::string_view text) const;
   std::string red(std::string_view text) const;
@@ -30,5 +31,9 @@ struct Console {
   // else COLUMNS, else 80; at least 40.
   static Console for_process(const Command& command);
 };
+
+// Why what was printed on stdout is not whole, in a sentence; empty when it is, and when a pipe's
+// reader has gone, which is no fault.
+std::string output_failure();
 
 }  // namespace attune

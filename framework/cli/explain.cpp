@@ -19,8 +19,35 @@ bool same(const KeyInfo& a, const KeyInfo& b) {
   return a.summary() == b.summary() && a.doc == b.doc && a.kinds == b.kinds && a.shape == b.shape;
 }
 
+// Keys that are read before it is known what the others are keys of.
+const std::vector<KeyInfo>& composition_keys() {
+  static const std::vector<KeyInfo> keys = [] {
+    KeyInfo schema, defaults;
+    schema.key = "schema";
+    schema.type = "attune/experiment@1";
+    schema.required = true;
+    schema.role = Role::study;
+    schema.doc = "what the file is, and the version of its keys";
+    defaults.key = "defaults";
+    defaults.type = "list of GROUP: NAME, and _self_";
+    defaults.value = "[_self_]";
+    defaults.role = Role::study;
+    defaults.doc =
+        "group files that the config begins with, a later one wins: model: NAME is "
+        "model/NAME.yaml beside the file, in its parents up to configs/, or in attune's own "
+        "configs; _self_ is the file itself";
+    return std::vector<KeyInfo>{schema, defaults};
+  }();
+  return keys;
+}
+
 std::vector<Meaning> meanings_of(const std::vector<KindKeys>& kinds, const std::string& key) {
   std::vector<Meaning> meanings;
+  for (const KeyInfo& info : composition_keys()) {
+    if (info.key != key || kinds.empty()) continue;
+    meanings.push_back({&info, &kinds.front().index, {}});
+    for (const KindKeys& kind : kinds) meanings.back().kinds.push_back(kind.kind);
+  }
   for (const KindKeys& kind : kinds)
     for (const KeyInfo* info : kind.index.find(key)) {
       const auto known = std::find_if(meanings.begin(), meanings.end(),
@@ -99,6 +126,7 @@ std::string explain_text(const std::vector<KindKeys>& kinds, const std::string& 
   if (key.empty()) {
     Table table(columns);
     std::vector<std::string> seen;
+    for (const KeyInfo& info : composition_keys()) add_children(table, {&info});
     for (const KindKeys& kind : kinds)
       for (const KeyInfo* child : kind.index.children("")) {
         if (std::find(seen.begin(), seen.end(), child->key) != seen.end()) continue;

@@ -8,7 +8,7 @@
 namespace attune {
 namespace {
 
-constexpr std::size_t kWidth = 80;
+constexpr std::size_t kWidest = 80;
 
 std::pair<std::string, std::string> option_row(const Option& option) {
   const std::string letter = option.letter.empty() ? "    " : fmt::format("-{}, ", option.letter);
@@ -47,12 +47,20 @@ Json verb_json(const Verb& verb) {
 
 }  // namespace
 
-std::string two_columns(const std::vector<std::pair<std::string, std::string>>& rows) {
+std::string two_columns(const std::vector<std::pair<std::string, std::string>>& rows,
+                        std::size_t width) {
+  constexpr std::size_t kIndent = 6;
   std::size_t column = 0;
   for (const auto& [left, right] : rows) column = std::max(column, display_width(left) + 2);
+  const bool below = 2 * column > width;
   std::string text;
   for (const auto& [left, right] : rows) {
-    text += pad_right(left, column) + hang(wrap(right, kWidth - column), column) + "\n";
+    if (below) {
+      text += left + "\n" + std::string(kIndent, ' ') +
+              hang(wrap(right, width - kIndent), kIndent) + "\n";
+    } else {
+      text += pad_right(left, column) + hang(wrap(right, width - column), column) + "\n";
+    }
   }
   return text;
 }
@@ -64,41 +72,46 @@ std::string help_json(const Verb* verb) {
   return json.dump() + "\n";
 }
 
-std::string help_text() {
+std::string help_text(std::size_t width) {
+  width = std::min(width, kWidest);
   std::string text =
-      "attune, a laboratory for attention: a claim is a YAML file, one command answers "
-      "it.\n\nusage: attune VERB ...\n\n";
+      wrap("attune, a laboratory for attention: a claim is a YAML file, one command answers it.",
+           width) +
+      "\n\nusage: attune VERB ...\n\n";
   std::vector<std::pair<std::string, std::string>> rows;
   for (const Verb& verb : verbs()) rows.emplace_back("  " + verb.name, verb.summary);
-  text += two_columns(rows);
+  text += two_columns(rows, width);
   text += "\n";
   text += two_columns({{"  attune VERB --help", "options, exit codes, examples of a verb"},
                        {"  attune --help --json", "all of it for programs"},
-                       {"  attune --version", "version, commit, compiler, flags, libraries"}});
+                       {"  attune --version", "version, commit, compiler, flags, libraries"}},
+                      width);
   return text + "\n" +
          example_lines(
              {"run configs/quickstart.yaml", "explain model.n_heads", "show results/quickstart"});
 }
 
-std::string help_text(const Verb& verb) {
-  std::string text =
-      fmt::format("usage: attune {} {}{}\n\n{}\n\n", verb.name, verb.operands,
-                  verb.passes_through ? " ..." : " [options]", wrap(verb.details, kWidth));
+std::string help_text(const Verb& verb, std::size_t width) {
+  width = std::min(width, kWidest);
+  const std::string usage = fmt::format("usage: attune {} {}{}", verb.name, verb.operands,
+                                        verb.passes_through ? " ..." : " [options]");
+  std::string text = wrap(usage, width, 4) + "\n\n" + wrap(verb.details, width) + "\n\n";
   std::vector<std::pair<std::string, std::string>> rows;
   for (const Option& option : verb.options) rows.push_back(option_row(option));
   if (!verb.passes_through)
     for (const Option& option : common_options()) rows.push_back(option_row(option));
-  if (!rows.empty()) text += two_columns(rows) + "\n";
+  if (!rows.empty()) text += two_columns(rows, width) + "\n";
   if (verb.overrides) {
     text += two_columns(
-        {{"  key=value", "a.b=1, group=option, 'a.b=[1, 2]', a.b=null; see attune explain"}});
+        {{"  key=value", "a.b=1, group=option, 'a.b=[1, 2]', a.b=null; see attune explain"}},
+        width);
     text += "\n";
   }
 
   std::vector<std::string> codes;
   for (const ExitCode code : verb.exit_codes)
     codes.push_back(fmt::format("{} {}", static_cast<int>(code), meaning(code)));
-  return text + wrap("exit codes: " + join(codes, "; "), kWidth, 12) + "\n\n" +
+  return text + wrap("exit codes: " + join(codes, "; "), width, 12) + "\n\n" +
          example_lines(verb.examples);
 }
 

@@ -13,15 +13,25 @@
 namespace attune {
 namespace {
 
+Json placed_json(const std::string& message, const Origin& at) {
+  Json json;
+  json.set("message", message);
+  if (at.source) json.set("file", at.source->name);
+  if (at.line > 0 && !at.on_command_line()) json.set("line", at.line).set("column", at.column);
+  return json;
+}
+
 // Where errors were found, for programs; an error without places is its text alone.
 Json error_json(const std::string& text, ExitCode code, const std::vector<Diagnostic>* several) {
   Json errors = Json::List{};
   if (several) {
     for (const Diagnostic& d : *several) {
-      Json error;
-      error.set("message", d.message);
-      if (d.at.source) error.set("file", d.at.source->name);
-      if (d.at.line > 0) error.set("line", d.at.line).set("column", d.at.column);
+      Json error = placed_json(d.message, d.at);
+      if (!d.notes.empty()) {
+        Json notes = Json::List{};
+        for (const Remark& note : d.notes) notes.push(placed_json(note.message, note.at));
+        error.set("notes", std::move(notes));
+      }
       if (!d.hints.empty()) error.set("hints", d.hints);
       errors.push(std::move(error));
     }
@@ -55,7 +65,9 @@ ExitCode run_verb(const std::vector<std::string>& arguments, Command command,
   const bool own_page = command.verb && command.verb->explains_operand && !command.operands.empty();
   if (!command.verb || (command.has("help") && !own_page)) {
     const Verb* verb = command.verb;
-    console.out.print(json ? help_json(verb) : verb ? help_text(*verb) : help_text());
+    console.out.print(json   ? help_json(verb)
+                      : verb ? help_text(*verb, console.out.width)
+                             : help_text(console.out.width));
     return ExitCode::ok;
   }
   std::vector<std::string> argv = {"attune"};
@@ -88,9 +100,11 @@ VerbFunction function_of(const Verb& verb) {
   return found == std::end(kFunctions) ? nullptr : found->second;
 }
 
-int run_program(const std::vector<std::string>& arguments, std::span<const Kind> kinds) noexcept {
+namespace {
+
+int run_and_report(const std::vector<std::string>& arguments, std::span<const Kind> kinds,
+                   Console& console) {
   static StopRequest stop;  // signals may come until the process ends
-  Console console = Console::for_process(bare(arguments));
   try {
     Command command = parse_command(arguments);
     console = Console::for_process(command);
@@ -114,6 +128,22 @@ int run_program(const std::vector<std::string>& arguments, std::span<const Kind>
     return report(console, fmt::format("{} (an error inside attune: please report it)", e.what()),
                   ExitCode::failure);
   }
+}
+
+}  // namespace
+
+int run_program(const std::vector<std::string>& arguments, std::span<const Kind> kinds) noexcept {
+  Console console = Console::for_process(bare(arguments));
+  const int code = run_and_report(arguments, kinds, console);
+  const std::string lost = output_failure();
+  if (lost.empty()) return code;
+  // Codes that stand before `failure` in the contract say more.
+  const bool good = code == static_cast<int>(ExitCode::ok) ||
+                    code == static_cast<int>(ExitCode::some_failed) ||
+                    code == static_cast<int>(ExitCode::differs);
+  if (code == static_cast<int>(ExitCode::ok) || !console.json)
+    report(console, lost, ExitCode::failure);
+  return good ? static_cast<int>(ExitCode::failure) : code;
 }
 
 }  // namespace attune

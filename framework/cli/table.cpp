@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
+#include <utility>
 
 #include "base/text.h"
 
@@ -12,32 +14,87 @@ void Table::row(std::vector<std::string> cells) {
   rows_.push_back(std::move(cells));
 }
 
-std::string Table::text(std::size_t width) const {
+namespace {
+
+// Lines of at most `width` columns, words that are longer cut.
+std::vector<std::string> broken(const std::string& text, std::size_t width) {
+  std::vector<std::string> lines;
+  if (display_width(text) <= width) return {text};
+  const std::string wrapped = wrap(text, width);
+  for (const std::string_view words : split(wrapped, '\n')) {
+    std::string line;
+    for (std::size_t at = 0; at < words.size();) {
+      const std::string next(words.substr(at, code_point_bytes(words, at)));
+      if (display_width(line + next) > width) lines.push_back(std::exchange(line, ""));
+      line += next;
+      at += next.size();
+    }
+    lines.push_back(std::move(line));
+  }
+  return lines;
+}
+
+}  // namespace
+
+std::vector<std::size_t> Table::widths(std::size_t width) const {
   std::vector<std::size_t> widths;
+  std::size_t sum = 0;
   for (std::size_t c = 0; c < columns_.size(); ++c) {
     widths.push_back(display_width(columns_[c].head));
     for (const auto& cells : rows_) widths[c] = std::max(widths[c], display_width(cells[c]));
+    sum += widths[c] + (c > 0 ? kGap : 0);
   }
-  std::size_t last_column = 0;
-  for (std::size_t c = 0; c + 1 < widths.size(); ++c) last_column += widths[c] + 2;
-  constexpr std::size_t kLeast = 20;
-  const std::size_t room = std::max(kLeast, width > last_column ? width - last_column : 0);
-
-  const auto line = [&](const auto& cell) {
-    std::string out;
+  const auto shrink = [&](std::size_t c, std::size_t least) {
+    const std::size_t over = sum > width ? sum - width : 0;
+    const std::size_t by = std::min(over, widths[c] > least ? widths[c] - least : 0);
+    widths[c] -= by;
+    sum -= by;
+  };
+  constexpr std::size_t kLast = 20, kLeast = 10;
+  if (!columns_.empty() && columns_.back().align == Align::left)
+    shrink(columns_.size() - 1, std::max(kLast, display_width(columns_.back().head)));
+  // The widest first, each to the width of the next.
+  while (sum > width) {
+    std::size_t widest = columns_.size(), next = kLeast;
     for (std::size_t c = 0; c < columns_.size(); ++c) {
-      const bool last = c + 1 == columns_.size(), left = columns_[c].align == Align::left;
-      std::string text = cell(c);
-      if (last && left && display_width(text) > room) text = hang(wrap(text, room), last_column);
-      out += left ? pad_right(text, widths[c]) : pad_left(text, widths[c]);
-      if (!last) out += "  ";
+      if (columns_[c].align != Align::left) continue;
+      if (widest == columns_.size() || widths[c] > widths[widest]) widest = c;
     }
-    return out.substr(0, out.find_last_not_of(' ') + 1) + "\n";
+    if (widest == columns_.size() || widths[widest] <= kLeast) break;
+    for (std::size_t c = 0; c < columns_.size(); ++c)
+      if (columns_[c].align == Align::left && widths[c] < widths[widest])
+        next = std::max(next, widths[c]);
+    shrink(widest, std::min(next, widths[widest] - 1));
+  }
+  return widths;
+}
+
+std::string Table::text(std::size_t width) const {
+  const std::vector<std::size_t> widths = this->widths(width);
+  const auto row_text = [&](const auto& cell) {
+    std::vector<std::vector<std::string>> cells;
+    std::size_t height = 1;
+    for (std::size_t c = 0; c < columns_.size(); ++c) {
+      cells.push_back(broken(cell(c), widths[c]));
+      height = std::max(height, cells.back().size());
+    }
+    std::string out;
+    for (std::size_t l = 0; l < height; ++l) {
+      std::string line;
+      for (std::size_t c = 0; c < columns_.size(); ++c) {
+        const std::string text = l < cells[c].size() ? cells[c][l] : "";
+        line += columns_[c].align == Align::left ? pad_right(text, widths[c])
+                                                 : pad_left(text, widths[c]);
+        if (c + 1 < columns_.size()) line += std::string(kGap, ' ');
+      }
+      out += line.substr(0, line.find_last_not_of(' ') + 1) + "\n";
+    }
+    return out;
   };
   const bool headed = std::any_of(columns_.begin(), columns_.end(),
                                   [](const Column& c) { return !c.head.empty(); });
-  std::string text = headed ? line([&](std::size_t c) { return columns_[c].head; }) : "";
-  for (const auto& cells : rows_) text += line([&](std::size_t c) { return cells[c]; });
+  std::string text = headed ? row_text([&](std::size_t c) { return columns_[c].head; }) : "";
+  for (const auto& cells : rows_) text += row_text([&](std::size_t c) { return cells[c]; });
   return text;
 }
 
@@ -137,35 +194,110 @@ std::string values_by_fold(const std::vector<RowOutcome>& rows,
                                           std::to_string(row.folds.trials[f])};
         for (const std::string& path : metrics) {
           const RowOutcome::Metric* metric = find_metric(row, path);
-          cells.push_back(metric ? short_number(metric->by_fold[s][f]) : "-");
+          const auto value = metric ? metric->by_fold[s][f] : std::nullopt;
+          cells.push_back(value ? short_number(*value) : "-");
         }
         table.row(std::move(cells));
       }
   return table.empty() ? "" : table.text(kAnyWidth);
 }
 
-// What the intervals are, since those of pooled predictions know of the test groups, too.
+using Over = MetricEstimate::Over;
+
+// Cells whose intervals are of one kind.
+struct Cell {
+  std::string row, path;
+};
+
+// " of test/auc, test/loss", and of which row where not of all; empty for all cells.
+std::string scope_text(const std::vector<Cell>& cells, const std::map<Over, std::vector<Cell>>& all,
+                       const std::vector<std::string>& metrics) {
+  if (all.size() == 1) return {};
+  std::vector<std::string> names;
+  for (const std::string& path : metrics) {
+    const auto of_path = [&](const Cell& cell) { return cell.path == path; };
+    const auto here = std::count_if(cells.begin(), cells.end(), of_path);
+    std::ptrdiff_t everywhere = 0;
+    for (const auto& [over, some] : all)
+      everywhere += std::count_if(some.begin(), some.end(), of_path);
+    if (here > 0 && here == everywhere) names.push_back(path);
+    if (here == everywhere) continue;
+    for (const Cell& cell : cells)
+      if (of_path(cell)) names.push_back(fmt::format("{} in {}", path, cell.row));
+  }
+  return " of " + join(names);
+}
+
+// "test groups", where all cells are of that split.
+std::string groups_of(const std::vector<Cell>& cells) {
+  const std::string split = cells.front().path.substr(0, cells.front().path.find('/') + 1);
+  const bool same = std::all_of(cells.begin(), cells.end(),
+                                [&](const Cell& c) { return c.path.starts_with(split); });
+  return same ? split.substr(0, split.size() - 1) + " groups" : "groups";
+}
+
+std::string over_text(Over over, const std::vector<Cell>& cells) {
+  switch (over) {
+    case Over::one_seed:
+      return "cannot be had from one seed";
+    case Over::one_group:
+      return "cannot be had from one seed where one group holds all, or all of a class";
+    case Over::seeds:
+      return "are Student-t over seeds";
+    case Over::these_examples:
+      return "are Student-t over seeds, for these examples only: one group holds all, or all of a "
+             "class";
+    case Over::groups:
+      return fmt::format("are over {}, for new groups given these training data and this seed only",
+                         groups_of(cells));
+    case Over::seeds_and_groups:
+      break;
+  }
+  return fmt::format("are over seeds and {}, for new groups given these training data",
+                     groups_of(cells));
+}
+
+// "each of the pooled predictions of its folds", as far as metrics are of folds.
+std::string folds_text(const std::vector<std::string>& metrics) {
+  const auto tests = std::count_if(metrics.begin(), metrics.end(),
+                                   [](const auto& path) { return path.starts_with("test/"); });
+  std::string pooled = "each of the pooled test predictions of its folds",
+              means = "each the mean over its folds";
+  if (tests == 0) return means;
+  return tests == std::ssize(metrics) ? pooled : pooled + ", of other splits " + means;
+}
+
+// What the intervals hold for, which the metrics of a table may have each in its own way.
 std::string interval_text(const std::vector<RowOutcome>& rows,
                           const std::vector<std::string>& metrics) {
-  bool crossed = false, student = false;
+  std::map<Over, std::vector<Cell>> cells;
   for (const RowOutcome& row : rows)
     for (const std::string& path : metrics)
       if (const RowOutcome::Metric* metric = find_metric(row, path))
-        (metric->estimate.group_share ? crossed : student) = true;
-  if (!crossed) return "Mean and 95 % Student-t interval over n seeds.";
+        cells[metric->estimate.over].push_back({row.row, path});
   const RowOutcome& first = rows.front();
-  std::string text = fmt::format(
-      "Mean over n seeds{}; 95 % intervals over seeds and test groups, for new groups given these "
-      "training data{}.",
-      first.folds.trials.empty() ? "" : ", each of the pooled test predictions of its folds",
-      student ? "; of other splits Student-t over seeds" : "");
+  const bool folds = !first.folds.trials.empty();
+  if (cells.size() > 1) cells.erase(Over::one_seed);  // n says so
+  if (!folds && (cells.empty() || (cells.size() == 1 && cells.contains(Over::seeds))))
+    return "Mean and 95 % Student-t interval over n seeds.";
+  std::string text = "Mean over n seeds" + (folds ? ", " + folds_text(metrics) : "");
+  std::string what = "; 95 % intervals";
+  for (const auto& [over, some] : cells) {
+    text += what + scope_text(some, cells, metrics) + " " + over_text(over, some);
+    what = "; those";
+  }
+  text += ".";
   std::vector<std::string> shares;
+  std::vector<Cell> shared;
   for (const std::string& path : metrics)
     if (const RowOutcome::Metric* metric = find_metric(first, path);
-        metric && metric->estimate.group_share && metric->estimate.n_seeds > 1)
+        metric && metric->estimate.group_share) {
       shares.push_back(fmt::format("{:.0f} % for {}", 100 * *metric->estimate.group_share, path));
+      shared.push_back({first.row, path});
+    }
   if (!shares.empty())
-    text += fmt::format(" Test groups are of {}'s variance: {}.", first.row, join(shares));
+    text +=
+        fmt::format(" Of {}'s variance {} are: {}.", first.row, groups_of(shared), join(shares));
   return text;
 }
 

@@ -24,10 +24,14 @@ class Table {
   void row(std::vector<std::string> cells);
   bool empty() const { return rows_.empty(); }
 
-  // Lines that end in no space. A last left-aligned column that does not fit `width` is wrapped.
+  // Lines that end in no space. A last left-aligned column that does not fit `width` is wrapped;
+  // where that is not enough, so are the widest left-aligned ones, words that are too long cut.
   std::string text(std::size_t width = 80) const;
 
  private:
+  static constexpr std::size_t kGap = 2;
+  std::vector<std::size_t> widths(std::size_t width) const;  // of the columns
+
   std::vector<Column> columns_;
   std::vector<std::vector<std::string>> rows_;
 };

@@ -2,8 +2,9 @@
 
 #include "base/build_facts.h"
 #include "base/error.h"
-#include "base/files.h"
 #include "base/json.h"
+#include "base/output_file.h"
+#include "base/text.h"
 #include "cli/session.h"
 #include "cli/table.h"
 #include "storage/eval_file.h"
@@ -17,18 +18,23 @@ namespace {
 
 std::string metrics_text(const EvalContent& content, std::size_t width) {
   Table table({{"metric"}, {"value", Table::Align::right}, {"95 % interval"}});
-  bool any = false;
+  std::vector<std::string> without;
   for (const EvalMetric& m : content.metrics) {
     const auto interval =
         m.low && m.high ? std::optional(Interval{*m.low, *m.high}) : std::optional<Interval>();
     const EstimateText shown = estimate_text(m.metric.value, interval);
     table.row({m.metric.name, shown.mean, shown.interval});
-    any = any || interval;
+    if (!interval) without.push_back(m.metric.name);
   }
-  return table.text(width) +
-         (any ? fmt::format("Intervals for new groups, from the {} here, given this model.\n",
-                            content.n_groups)
-              : "One group, or classes in one group alone, say nothing of other groups.\n");
+  if (content.n_groups == 1)
+    return table.text(width) + "No intervals: one group says nothing of others.\n";
+  std::string text = fmt::format("Intervals for new groups, from the {} here, given this model.",
+                                 content.n_groups);
+  if (!without.empty())
+    text +=
+        fmt::format(" None for {}: a class that stands in one group alone says nothing of others.",
+                    join(without));
+  return table.text(width) + wrap(text, width) + "\n";
 }
 
 std::string confusion_text(const EvalContent& content, const std::optional<Confusion>& confusion,
@@ -72,7 +78,7 @@ ExitCode verb_eval(Session& session) {
   const Console& console = session.console;
   const std::string &run_path = session.command.operands[0], &data = session.command.operands[1];
   const auto out = session.command.text("out");
-  if (out) check_output(*out, {run_path, data});
+  if (out) check_eval_output(*out, {run_path, data});
 
   const RunFile run = read_run_file(run_path);
   EvalContent content;
@@ -96,7 +102,7 @@ ExitCode verb_eval(Session& session) {
   content.n_groups = static_cast<Index>(std::set(groups.begin(), groups.end()).size());
   content.metrics = eval_metrics(content.predictions);
   const std::optional<Confusion> confusion = confusion_of(scored(content.predictions));
-  if (out) write_atomically(*out, eval_file_bytes(content, build_facts().build_id));
+  if (out) write_output(*out, eval_file_bytes(content, build_facts().build_id));
   // What a model says of images that it learnt from is no measure of it.
   const bool own_data = run.head.data_sha256 == content.data_sha256;
   if (console.json) {

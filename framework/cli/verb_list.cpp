@@ -1,12 +1,14 @@
+#include <filesystem>
+
 #include "autograd/op.h"
 #include "base/json.h"
 #include "base/text.h"
 #include "cli/find_study.h"
 #include "cli/op_page.h"
 #include "cli/session.h"
+#include "cli/study_state.h"
 #include "cli/table.h"
 #include "datasets/data_kinds.h"
-#include "storage/study_folder.h"
 #include "train/metrics.h"
 #include "train/probes.h"
 
@@ -73,11 +75,13 @@ std::vector<Item> listed_metrics(const Session&) {
 std::vector<Item> listed_studies(const Session& session) {
   const auto& operands = session.command.operands;
   const std::string folder = operands.size() > 1 ? operands[1] : "results";
+  std::error_code none;  // no studies yet is no error; a folder that was named must be one
+  ATTUNE_CHECK(operands.size() == 1 || std::filesystem::is_directory(folder, none), ConfigError,
+               "'{}' is no folder; `attune list studies` looks into results/", folder);
   std::vector<Item> items;
   for (const std::string& name : studies_in(folder)) {
     const StudyFolder study(folder + "/" + name);
-    items.push_back({name, fmt::format("{} finished, {} unfinished", study.finished().size(),
-                                       study.unfinished().size())});
+    items.push_back({name, state_of(study, session.kinds, Reading::names).counts_text()});
   }
   return items;
 }

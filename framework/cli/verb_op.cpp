@@ -1,6 +1,6 @@
 // Anyone's look at the engine: one op of the list on arrays of a file.
-#include "base/files.h"
 #include "base/json.h"
+#include "base/output_file.h"
 #include "base/text.h"
 #include "cli/op_inputs.h"
 #include "cli/op_page.h"
@@ -116,7 +116,7 @@ ExitCode verb_op(Session& session) {
   } catch (const ShapeError& e) {  // here operands come from a file
     throw DataError(fmt::format("{}: {}", path, e.what()));
   }
-  write_atomically(*to, out.image());
+  write_output(*to, out.image());
   print(session.console, out, op, in.in_double());
   return ExitCode::ok;
 }

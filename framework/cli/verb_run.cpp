@@ -1,23 +1,24 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <condition_variable>
 #include <filesystem>
 #include <mutex>
-#include <set>
 #include <thread>
 
 #include "base/files.h"
 #include "base/json.h"
+#include "base/text.h"
 #include "cli/progress.h"
 #include "cli/session.h"
 #include "cli/signals.h"
 #include "cli/table.h"
 #include "launch/in_process.h"
 #include "storage/metadata.h"
-#include "storage/run_file.h"
 #include "study/outcome.h"
 #include "study/recorded_study.h"
+#include "study/standing.h"
 #include "study/study_config.h"
 
 namespace attune {
@@ -87,6 +88,10 @@ Study load(const Session& session) {
   options.library = session.configs;
   options.overrides.insert(options.overrides.end(), command.overrides.begin(),
                            command.overrides.end());
+  const bool twice = std::any_of(command.overrides.begin(), command.overrides.end(),
+                                 [](const std::string& o) { return o.starts_with("seeds="); });
+  if (twice && command.has("seeds"))
+    refuse_command("--seeds and seeds= both say which seeds; give one of them");
   if (const auto seeds = command.seeds("seeds"))
     options.overrides.push_back("seeds=" + to_text(FieldValue(*seeds)));
   Study study = load_study(options, session.kinds);
@@ -104,7 +109,18 @@ Study load(const Session& session) {
 
 void print_config(const Session& session, const Study& study, const std::string& what) {
   const Output& out = session.console.out;
-  if (what == "origin") {
+  if (session.console.json) {
+    Json json = Json::Map{};
+    for (const BoundLeaf& bound : study.reference().binding.leaves) {
+      const Json value(bound.leaf.value);
+      if (what == "origin") {
+        json.set(bound.leaf.key, Json().set("value", value).set("from", origin_text(bound)));
+      } else if (what == "study" || bound.leaf.role == Role::result) {
+        json.set(bound.leaf.key, value);
+      }
+    }
+    out.print(json.dump() + "\n");
+  } else if (what == "origin") {
     out.print(origins(study.reference().binding));
   } else if (what == "study") {
     out.print(study.yaml());
@@ -113,55 +129,6 @@ void print_config(const Session& session, const Study& study, const std::string&
     for (const ConfigLeaf& leaf : study.reference().config())
       if (leaf.role == Role::result) job.push_back(leaf);
     out.print(dump(job));
-  }
-}
-
-// Another base config, or other data, under the same name would mix two studies in one folder.
-void refuse_changes(const Session& session, const Study& study, const std::vector<Trial>& trials,
-                    const StudyFolder& folder) {
-  const std::vector<std::string> frozen = folder.frozen();
-  if (frozen.empty()) return;
-  LoadOptions before;
-  before.path = frozen.back();
-  const Study then = [&] {
-    try {
-      return load_study(before, session.kinds);
-    } catch (const ConfigError& error) {
-      throw DamagedError(fmt::format(
-          "{}, frozen at the last start of this study, cannot be read:\n{}\nRemove it, or give the "
-          "study another name (name=…) or folder (-o). Finished trials stay",
-          before.path, error.what()));
-    }
-  }();
-  const auto recorded = [](const Row& row) {
-    Trial t;
-    t.config = row.config();
-    return t.recorded_config();
-  };
-  // Rows may come; one that stays must stay what it was.
-  std::string text;
-  std::set<std::string> told;
-  for (const Row& row : study.rows)
-    if (const Row* old = then.find(row.name))
-      for (const std::string& change : changed_keys(recorded(*old), recorded(row)))
-        if (told.insert(change).second) text += "  " + change + "\n";
-  ATTUNE_CHECK(text.empty(), ChangedError,
-               "{} holds a study of this name with another config:\n{}Give this one another name "
-               "(name=…) or folder (-o), or go back to the values then.",
-               folder.path(), text);
-  for (const std::string& stem : folder.finished()) {
-    const RunHead head = read_run_head(folder.run_path(stem));
-    for (const Trial& trial : trials) {
-      if (trial.seed != head.seed || trial.fold != head.fold || trial.row != head.row) continue;
-      ATTUNE_CHECK(trial.data_sha256 == head.data_sha256, ChangedError,
-                   "the data's content is not what {} was made with (sha256 {:.8}… now, {:.8}… "
-                   "then). Finished trials stay; give the study another name, or restore the data.",
-                   folder.run_path(stem), trial.data_sha256, head.data_sha256);
-      ATTUNE_CHECK(trial.init_sha256 == head.init_sha256, ChangedError,
-                   "train.init_from holds other weights than {} began with (sha256 {:.8}… now, "
-                   "{:.8}… then). Give the study another name, or restore the file.",
-                   folder.run_path(stem), trial.init_sha256, head.init_sha256);
-    }
   }
 }
 
@@ -191,18 +158,31 @@ std::vector<RowOutcome> outcomes_of(const Study& study, const std::vector<Trial>
   return outcomes;
 }
 
+std::string name_of(MetricEstimate::Over over) {
+  using Over = MetricEstimate::Over;
+  return over == Over::groups             ? "groups"
+         : over == Over::seeds_and_groups ? "seeds and groups"
+                                          : "seeds";
+}
+
 Json metric_json(const RowOutcome& row, const RowOutcome::Metric& metric) {
   const MetricEstimate& estimate = metric.estimate;
   Json entry;
   entry.set("row", row.row).set("metric", metric.path).set("n", estimate.n_seeds);
   entry.set("mean", estimate.mean);
   if (estimate.interval)
-    entry.set("low", estimate.interval->low).set("high", estimate.interval->high);
+    entry.set("low", estimate.interval->low)
+        .set("high", estimate.interval->high)
+        .set("interval_over", name_of(estimate.over));
   if (estimate.group_share) entry.set("variance_of_groups", *estimate.group_share);
   entry.set("seeds", row.seeds).set("values", metric.values);
   if (row.folds.trials.empty()) return entry;
   Json by_fold = Json::List{};
-  for (const std::vector<double>& of_seed : metric.by_fold) by_fold.push(of_seed);
+  for (const auto& of_seed : metric.by_fold) {
+    Json values = Json::List{};  // null where a fold cannot have it
+    for (const auto& value : of_seed) values.push(value ? Json(*value) : Json());
+    by_fold.push(std::move(values));
+  }
   Json folds;
   folds.set("count", row.folds.count).set("trials", row.folds.trials);
   return entry.set("folds", std::move(folds)).set("by_fold", std::move(by_fold));
@@ -269,7 +249,8 @@ ExitCode verb_run(Session& session) {
   const Console& console = session.console;
   route_signals(session.stop, {SIGUSR1});  // a warning may come early, and is heeded when it can be
   const Study study = load(session);
-  for (const Diagnostic& note : study.notes) console.err.print(note.text("note"));
+  if (!console.json)
+    for (const Diagnostic& note : study.notes) console.err.print(note.text("note"));
   if (const auto what = command.text("cfg")) {
     print_config(session, study, *what);
     return ExitCode::ok;
@@ -280,12 +261,18 @@ ExitCode verb_run(Session& session) {
   if (rehearsal) outcome.trials.resize(1);
   const std::optional<ScratchFolder> scratch =
       rehearsal ? std::optional<ScratchFolder>(std::in_place) : std::nullopt;
+  if (const auto named = command.text("out"); named && file_exists(*named)) {
+    std::error_code none;
+    if (!std::filesystem::is_directory(*named, none))
+      refuse_command(
+          fmt::format("-o {} is no folder; name one that study folders go into", *named));
+  }
   const std::string out = scratch ? scratch->path() : command.text("out").value_or("results");
   StudyFolder folder((std::filesystem::path(out) / study.name()).string());
 
   std::vector<Trial> waiting;
   if (folder.exists()) {
-    refuse_changes(session, study, outcome.trials, folder);
+    require_same_study(study, outcome.trials, folder, session.kinds);
     folder.clean();
   }
   for (const Trial& trial : outcome.trials)
@@ -294,25 +281,36 @@ ExitCode verb_run(Session& session) {
   if (!waiting.empty()) {
     // From here on there is something to save; before, Ctrl-C and SIGTERM end the process at once.
     route_signals(session.stop, {SIGINT, SIGTERM});
-    folder.freeze(study.yaml());
+    // Asked again under the study's lock, for another start may have been first.
+    folder.freeze(study.yaml(),
+                  [&] { require_same_study(study, outcome.trials, folder, session.kinds); });
     Progress progress(style_of(console));
     LaunchOptions launch;
     launch.threads = command.threads();
-    launch.sink = [&progress](const Event& event) { progress(event); };
+    if (!console.json) launch.sink = [&progress](const Event& event) { progress(event); };
     launch.stop = &session.stop;
     launch.argv = session.argv;
     std::optional<TimeLimit> limit;
     if (const auto seconds = command.seconds("max-time")) limit.emplace(session.stop, *seconds);
-    outcome.launched = InProcessLauncher().run(study, waiting, folder, launch);
+    try {
+      outcome.launched = InProcessLauncher().run(study, waiting, folder, launch);
+    } catch (const InterruptedError& stopped) {
+      // What is finished is told, unless a person who waits at a terminal wants it to end.
+      folder.refresh();
+      if (console.json || stopped.code() == ExitCode::run_again)
+        print_outcome(session, study, folder, outcome);
+      throw;
+    }
     folder.refresh();
-  } else if (!console.quiet) {
+  } else if (!console.quiet && !console.json) {
     console.err.print(
         fmt::format("{} finished already, nothing to do\n", counted(outcome.trials.size())));
   }
   print_outcome(session, study, folder, outcome);
-  for (const std::string& failure : outcome.launched.failures)
-    console.err.print(fmt::format("{}: {}\n", console.err.red("failed"), failure));
   const LaunchResult& launched = outcome.launched;
+  if (!console.json)
+    for (const std::string& failure : launched.failures)
+      console.err.print(fmt::format("{}: {}\n", console.err.red("failed"), failure));
   if (launched.busy > 0) {
     throw BusyError(
         fmt::format("{} of {} trials are held by other processes; the same command "
@@ -320,7 +318,10 @@ ExitCode verb_run(Session& session) {
                     launched.busy, outcome.trials.size()));
   }
   if (launched.failures.empty()) return ExitCode::ok;
-  return launched.finished + outcome.already == 0 ? ExitCode::failure : ExitCode::some_failed;
+  const ExitCode code =
+      launched.finished + outcome.already == 0 ? ExitCode::failure : ExitCode::some_failed;
+  if (console.json) throw Error(code, join(launched.failures, "; "));
+  return code;
 }
 
 }  // namespace attune

@@ -8,12 +8,14 @@
 #include "base/text.h"
 #include "cli/find_study.h"
 #include "cli/session.h"
+#include "cli/study_state.h"
 #include "cli/table.h"
 #include "storage/metadata.h"
 #include "storage/run_file.h"
 #include "storage/study_folder.h"
 #include "study/outcome.h"
-#include "study/row.h"
+#include "study/study_config.h"
+#include "train/metrics.h"
 
 namespace attune {
 namespace {
@@ -63,7 +65,7 @@ std::string final_text(const std::vector<FinalMetric>& final, std::size_t width)
   return table.text(width);
 }
 
-std::string curves_text(const std::map<std::string, MetricTable>& metrics) {
+std::string curves_text(const std::map<std::string, MetricTable>& metrics, std::size_t width) {
   constexpr std::size_t kColumns = 30;
   Table table({{"curve", Align::left},
                {"", Align::left},
@@ -79,7 +81,7 @@ std::string curves_text(const std::map<std::string, MetricTable>& metrics) {
                  fmt::format("{} to {}", series.step.front(), series.step.back())});
     }
   }
-  return table.text();
+  return table.text(width);
 }
 
 std::string config_text(const Trial& trial, const Json& metadata, std::size_t width) {
@@ -123,7 +125,7 @@ void show_run(const Console& console, const std::string& path) {
       head.fold ? fmt::format(", fold {}", *head.fold) : "", head.status, head.steps, head.kind);
   text += provenance_text(head, metadata, out.width) + "\n";
   text += final_text(head.final, out.width) + "\n";
-  text += curves_text(run.content.metrics) + "\n";
+  text += curves_text(run.content.metrics, out.width) + "\n";
   text += config_text(run.trial, metadata, out.width);
   out.print(text);
 }
@@ -134,82 +136,164 @@ struct Shown {
   RunHead head;
 };
 
+// Trials of one row and one config, each seed and fold once: what may be averaged.
+struct ShownRow {
+  std::string row;
+  Trial made_of;                       // of the first of them
+  std::vector<const Shown*> finished;  // at least one
+};
+
+bool holds(const ShownRow& row, const RunHead& head) {
+  Trial trial = row.made_of;
+  trial.seed = head.seed;
+  trial.fold = head.fold;
+  trial.stop_step = head.stop_step;
+  trial.repeat = head.repeat;
+  trial.data_sha256 = head.data_sha256;
+  trial.init_sha256 = head.init_sha256;
+  return row.row == head.row && trial.identity() == head.identity &&
+         std::none_of(row.finished.begin(), row.finished.end(), [&head](const Shown* other) {
+           return other->head.seed == head.seed && other->head.fold == head.fold &&
+                  other->head.repeat == head.repeat;
+         });
+}
+
+// The reference first.
+std::vector<ShownRow> rows_of(const std::vector<Shown>& finished) {
+  std::vector<ShownRow> rows;
+  for (const Shown& trial : finished) {
+    auto row = std::find_if(rows.begin(), rows.end(),
+                            [&](const ShownRow& r) { return holds(r, trial.head); });
+    if (row == rows.end())
+      row = rows.insert(row, {trial.head.row, read_run_file(trial.path).trial, {}});
+    row->finished.push_back(&trial);
+  }
+  std::stable_partition(rows.begin(), rows.end(),
+                        [](const ShownRow& row) { return row.row == kReferenceRow; });
+  return rows;
+}
+
+// What a row is called beside others of its name: which of its keys have other values there, or
+// else its data.
+std::string label_of(const ShownRow& row, const std::vector<ShownRow>& all) {
+  std::vector<std::string> keys;
+  bool alone = true;
+  for (const ShownRow& other : all) {
+    if (&other == &row || other.row != row.row) continue;
+    alone = false;
+    for (const ConfigLeaf& leaf : row.made_of.config) {
+      const auto same = std::find_if(other.made_of.config.begin(), other.made_of.config.end(),
+                                     [&leaf](const ConfigLeaf& l) { return l.key == leaf.key; });
+      const std::string text = fmt::format("{}={}", leaf.key, to_text(leaf.value));
+      if (same != other.made_of.config.end() && to_text(same->value) == to_text(leaf.value))
+        continue;
+      if (std::find(keys.begin(), keys.end(), text) == keys.end()) keys.push_back(text);
+    }
+  }
+  if (alone) return row.row;
+  if (keys.empty()) keys.push_back(fmt::format("data {:.8}", row.made_of.data_sha256));
+  return fmt::format("{} ({})", row.row, join(keys));
+}
+
 // How many folds the study of a run has, by its own config.
-Index n_folds(const RunFile& run) {
-  for (const ConfigLeaf& leaf : run.trial.config)
+Index n_folds(const Trial& trial) {
+  for (const ConfigLeaf& leaf : trial.config)
     if (leaf.key == "data.split.count")
       if (const auto* count = std::get_if<Index>(&leaf.value)) return *count;
   return 0;
 }
 
-// One row's trials: every seed and fold that any of them has, so that one that is not finished is
-// missing.
-RowOutcome outcome_of(const std::string& row, const std::vector<Shown>& finished, Index n_folds,
+// Every seed and fold that any of a row's trials has, so that one that is not finished is missing.
+RowOutcome outcome_of(const ShownRow& row, const std::string& label,
                       const std::vector<std::string>& metrics) {
   std::map<std::pair<Index, std::optional<Index>>, std::string> paths;
   std::set<Index> seeds;
   std::set<std::optional<Index>> folds;
-  for (const Shown& trial : finished) {
-    if (trial.head.row != row) continue;
-    paths[{trial.head.seed, trial.head.fold}] = trial.path;
-    seeds.insert(trial.head.seed);
-    folds.insert(trial.head.fold);
+  for (const Shown* trial : row.finished) {
+    paths[{trial->head.seed, trial->head.fold}] = trial->path;
+    seeds.insert(trial->head.seed);
+    folds.insert(trial->head.fold);
   }
   FoldPlan plan;
   std::vector<TrialFile> files;
   for (const std::optional<Index> fold : folds)
     if (fold) plan.trials.push_back(*fold);
-  if (!plan.trials.empty()) plan.count = n_folds;
+  if (!plan.trials.empty()) plan.count = n_folds(row.made_of);
   for (const Index seed : seeds)
     for (const std::optional<Index> fold : folds) {
       const auto path = paths.find({seed, fold});
       files.push_back(
           {seed, fold, path == paths.end() ? std::nullopt : std::optional(path->second)});
     }
-  return outcome_of_row(row, plan, files, metrics);
+  return outcome_of_row(label, plan, files, metrics);
 }
 
-// A line a row, the reference first; of the metrics those of the test split.
-std::string rows_text(const std::vector<Shown>& finished, Index n_folds, std::size_t width) {
-  std::vector<std::string> rows, metrics;
-  const auto add = [](std::vector<std::string>& to, const std::string& what) {
-    if (std::find(to.begin(), to.end(), what) == to.end()) to.push_back(what);
+// A line a row; of the metrics those of the test split that a row has.
+std::string rows_text(const std::vector<ShownRow>& rows, std::size_t width) {
+  std::vector<std::string> metrics;
+  const auto add = [&metrics](const std::string& path) {
+    if (std::find(metrics.begin(), metrics.end(), path) == metrics.end()) metrics.push_back(path);
   };
-  for (const Shown& trial : finished) {
-    add(rows, trial.head.row);
-    for (const FinalMetric& m : trial.head.final)
-      if (m.split == "test") add(metrics, m.split + "/" + m.name);
+  bool folds = false;
+  for (const ShownRow& row : rows) {
+    folds = folds || n_folds(row.made_of) > 0;
+    for (const Shown* trial : row.finished)
+      for (const FinalMetric& m : trial->head.final)
+        if (m.split == "test") add("test/" + m.name);
   }
-  std::stable_partition(rows.begin(), rows.end(),
-                        [](const std::string& row) { return row == kReferenceRow; });
+  const std::size_t n_recorded = metrics.size();
+  if (folds)  // their pool may have what no single one has
+    for (const MetricInfo& m : classification_metrics()) add("test/" + m.name);
   std::vector<RowOutcome> outcomes;
-  for (const std::string& row : rows)
-    outcomes.push_back(outcome_of(row, finished, n_folds, metrics));
-  return closing_table(outcomes, metrics, width);
+  std::set<std::string> names;
+  for (const ShownRow& row : rows) {
+    names.insert(row.row);
+    outcomes.push_back(outcome_of(row, label_of(row, rows), metrics));
+  }
+  const auto had = [&](const std::string& path) {
+    return std::any_of(outcomes.begin(), outcomes.end(), [&](const RowOutcome& outcome) {
+      return std::any_of(outcome.metrics.begin(), outcome.metrics.end(),
+                         [&](const auto& m) { return m.path == path; });
+    });
+  };
+  metrics.erase(std::remove_if(metrics.begin() + static_cast<std::ptrdiff_t>(n_recorded),
+                               metrics.end(), [&](const std::string& path) { return !had(path); }),
+                metrics.end());
+  const std::string text = closing_table(outcomes, metrics, width);
+  if (names.size() == rows.size()) return text;
+  return text +
+         wrap(
+             "trials of one row were made with different configs or data: each has a line of its "
+             "own, and nothing is averaged over them",
+             width) +
+         "\n";
 }
 
-void show_study(const Console& console, const std::string& path) {
+void show_study(const Session& session, const std::string& path) {
+  const Console& console = session.console;
   const StudyFolder folder(path);
   std::vector<Shown> finished;
   for (const std::string& stem : folder.finished())
-    finished.push_back({folder.run_path(stem), read_run_head(folder.run_path(stem))});
+    finished.push_back({folder.run_path(stem), folder.head(stem)});
+  const StudyState state = state_of(folder, session.kinds, Reading::files);
   const Output& out = console.out;
   if (console.json) {
     Json json = Json::List{};
     for (const Shown& trial : finished) json.push(head_json(trial.head));
+    for (const TrialState& t : state.trials)
+      if (t.state == "waiting" || t.state == "running" || t.state == "stopped")
+        json.push(Json().set("trial", t.name).set("status", t.state));
     out.print(json.dump() + "\n");
     return;
   }
-  std::string text = fmt::format("{}: {} finished, {} unfinished\n", out.bold(path),
-                                 finished.size(), folder.unfinished().size());
+  std::string text = fmt::format("{}: {}\n", out.bold(path), state.counts_text());
   if (!finished.empty()) {
-    const auto reference = std::find_if(finished.begin(), finished.end(), [](const Shown& trial) {
-      return trial.head.row == kReferenceRow;
-    });
-    const std::string first = (reference == finished.end() ? finished.front() : *reference).path;
+    const std::vector<ShownRow> rows = rows_of(finished);
+    const std::string first = rows.front().finished.front()->path;
     const RunFile run = read_run_file(first);
-    text += "\n" + rows_text(finished, n_folds(run), out.width) + "\n";
-    text += fmt::format("{}, as an example:\n\n{}\n", first, curves_text(run.content.metrics));
+    text += "\n" + rows_text(rows, out.width) + "\n";
+    text += fmt::format("{}, as an example:\n\n{}\n", first,
+                        curves_text(run.content.metrics, out.width));
     text += config_text(run.trial, metadata_beside(first), out.width);
   }
   out.print(text);
@@ -222,7 +306,7 @@ ExitCode verb_show(Session& session) {
   if (path.ends_with(".h5")) {
     show_run(session.console, path);
   } else {
-    show_study(session.console, find_study(path, "results"));
+    show_study(session, find_study(path, "results"));
   }
   return ExitCode::ok;
 }

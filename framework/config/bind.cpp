@@ -106,6 +106,10 @@ class Binder {
       if (field.required) report_missing(key, owner, field.doc + " (" + type_text(field) + ")");
       return;
     }
+    if (entry->value.refused) {
+      refused_.insert(key);
+      return;
+    }
     if (is_open(entry->value)) {
       refuse(key, *entry,
              fmt::format("{} must be set: write {}=VALUE on the command line", key, key));
@@ -143,16 +147,27 @@ class Binder {
       if (group.present()) bind_list(*group.fields, nullptr, key + ".", owner);
       return;
     }
+    if (is_empty(key, *entry)) return;
     if (entry->value.kind == Node::Kind::null) {
       if (group.optional) return group.set_present(false);
-      // `model:` with nothing under it, or with comments only, sets nothing.
-      if (!entry->value.text.empty())
-        refuse(key, *entry, fmt::format("{}=null: this group cannot be switched off", key));
+      refuse(key, *entry, fmt::format("{}=null: this group cannot be switched off", key));
       return bind_list(*group.fields, nullptr, key + ".", entry);
     }
     if (!entry->value.is_map()) return report_no_map(key, *entry);
     group.set_present(true);
     bind_list(*group.fields, &entry->value, key + ".", entry);
+  }
+
+  // A group that sets nothing: `model:` with all keys under it commented out, which reads as if
+  // they were set; or one that was refused as it was read.
+  bool is_empty(const std::string& key, const Node::Entry& entry) {
+    const bool nothing = entry.value.kind == Node::Kind::null && entry.value.text.empty();
+    if (entry.value.refused) {
+      refused_.insert(key);
+    } else if (nothing) {
+      refuse(key, entry, fmt::format("{} is empty; set a key under it, or remove the line", key));
+    }
+    return nothing || entry.value.refused;
   }
 
   void bind_variant(const FieldVariant& variant, const Node::Entry* entry,
@@ -161,9 +176,10 @@ class Binder {
     kinds_[key + ".kind"] = variant.get();
     std::vector<std::string> names;
     for (const auto& a : variant.alternatives) names.push_back(a.kind);
+    if (entry && is_empty(key, *entry)) return;
     if (entry && entry->value.kind != Node::Kind::null && !entry->value.is_map())
       return report_no_map(key, *entry);
-    if (entry && entry->value.kind == Node::Kind::null && !entry->value.text.empty()) {
+    if (entry && entry->value.kind == Node::Kind::null) {
       return refuse(key, *entry,
                     fmt::format("{0}=null: write {0}: {{kind: {1}}}", key, join(names, " | ")));
     }

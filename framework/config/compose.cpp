@@ -207,7 +207,8 @@ class Composer {
     if (const Node::Entry* found = body.find("defaults")) {
       const Node list = found->value;
       if (list.kind != Node::Kind::list)
-        refuse(list.at, "defaults is a list, as in [model: vit_small, _self_]");
+        refuse(list.text.empty() && !list.is_map() ? found->at : list.at,
+               "defaults is a list, as in [model: vit_small, _self_]");
       for (const Node& item : list.items) {
         if (item.is_scalar() && item.text == "_self_") {
           if (has_self) refuse(item.at, "_self_ stands twice in defaults");

@@ -22,6 +22,7 @@ struct Node {
   std::vector<Node> items = {};  // list
   std::vector<Entry> entries;    // map, in file order, no key twice
   Origin at = {};
+  bool refused = false;  // what it is was told as an error already: it sets nothing
 
   bool is_map() const { return kind == Kind::map; }
   bool is_scalar() const { return kind == Kind::scalar; }

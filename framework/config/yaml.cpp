@@ -85,14 +85,13 @@ class Builder : public YAML::EventHandler {
         mark);
   }
   void OnAlias(const YAML::Mark& mark, YAML::anchor_t) override {
-    refuse(mark,
-           "aliases (*name) are not read; refer to a value by its key, as in ${model.d_model}");
-    add({.entries = {}, .at = origin(mark)}, mark);
+    tell(mark, "aliases (*name) are not read; refer to a value by its key, as in ${model.d_model}");
+    add({.entries = {}, .at = origin(mark), .refused = true}, mark);
   }
   void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
                 const std::string& value) override {
     refuse_anchor(mark, anchor);
-    refuse_tag(mark, tag);
+    const bool tagged = refuse_tag(mark, tag);
     const bool quoted = tag == "!";
     if (!quoted && value.ends_with('$') &&
         rest(mark).substr(std::min(value.size(), rest(mark).size())).starts_with('{')) {
@@ -107,7 +106,8 @@ class Builder : public YAML::EventHandler {
          .text = value,
          .quoted = quoted,
          .entries = {},
-         .at = origin(mark)},
+         .at = origin(mark),
+         .refused = tagged},
         mark);
   }
   void OnSequenceStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
@@ -121,8 +121,13 @@ class Builder : public YAML::EventHandler {
   }
   void OnMapEnd() override { close(); }
 
-  void refuse(const YAML::Mark& mark, const std::string& message) {
+  // What is wrong with one value or key: the others can still be looked at.
+  void tell(const YAML::Mark& mark, const std::string& message) {
     diagnostics_.error({.at = origin(mark), .message = message});
+  }
+  // After this it is unknown what the rest means.
+  void refuse(const YAML::Mark& mark, const std::string& message) {
+    tell(mark, message);
     usable_ = false;
   }
 
@@ -133,6 +138,7 @@ class Builder : public YAML::EventHandler {
     std::string key = {};
     Origin key_at = {};
     bool has_key = false;  // of a map: a key waits for its value
+    bool drops = false;    // that key was refused
     std::unordered_set<std::string> keys = {};
   };
 
@@ -157,25 +163,25 @@ class Builder : public YAML::EventHandler {
 
   void refuse_anchor(const YAML::Mark& mark, YAML::anchor_t anchor) {
     if (anchor == YAML::NullAnchor) return;
-    refuse(mark,
-           "anchors (&name) are not read; refer to a value by its key, as in ${model.d_model}");
+    tell(mark, "anchors (&name) are not read; refer to a value by its key, as in ${model.d_model}");
   }
-  void refuse_tag(const YAML::Mark& mark, const std::string& tag) {
-    if (tag.empty() || tag == "?" || tag == "!") return;
-    refuse(mark,
-           fmt::format("the tag '{}' is not read; a key's type is known (attune explain KEY)",
-                       tag.starts_with(kCoreTags) ? "!!" + tag.substr(kCoreTags.size()) : tag));
+  bool refuse_tag(const YAML::Mark& mark, const std::string& tag) {
+    if (tag.empty() || tag == "?" || tag == "!") return false;
+    tell(mark, fmt::format("the tag '{}' is not read; a key's type is known (attune explain KEY)",
+                           tag.starts_with(kCoreTags) ? "!!" + tag.substr(kCoreTags.size()) : tag));
+    return true;
   }
 
   void open(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
             Node::Kind kind) {
     refuse_anchor(mark, anchor);
-    refuse_tag(mark, tag);
+    const bool tagged = refuse_tag(mark, tag);
     if (levels_.size() == kMostDepth) {
       refuse(mark, fmt::format("nested deeper than {} levels; no config needs that", kMostDepth));
       throw Stop{};
     }
-    levels_.push_back({.node = {.kind = kind, .entries = {}, .at = origin(mark)}, .mark = mark});
+    levels_.push_back({.node = {.kind = kind, .entries = {}, .at = origin(mark), .refused = tagged},
+                       .mark = mark});
   }
   void close() {
     Level level = std::move(levels_.back());
@@ -191,12 +197,15 @@ class Builder : public YAML::EventHandler {
     if (levels_.empty()) {
       root_ = std::move(node);
     } else if (Level& level = levels_.back(); level.node.kind == Node::Kind::list) {
+      level.node.refused = level.node.refused || node.refused;
       level.node.items.push_back(std::move(node));
     } else if (!level.has_key) {
       take_key(level, node, mark);
     } else {
       level.has_key = false;
-      if (!level.keys.insert(level.key).second) {
+      if (level.drops) {
+        level.drops = false;
+      } else if (!level.keys.insert(level.key).second) {
         diagnostics_.error(
             {.at = level.key_at,
              .message =
@@ -220,11 +229,11 @@ class Builder : public YAML::EventHandler {
              "merge keys (<<) are not read; put shared keys into a group file and name it under "
              "defaults:");
     } else if (!node.quoted && is_yaml11_boolean(node.text)) {
-      refuse(
-          mark,
-          fmt::format(
-              "YAML readers turn the key {0} into a boolean; use another word, or quote it: '{0}'",
-              node.text));
+      level.drops = true;
+      tell(mark,
+           fmt::format(
+               "YAML readers turn the key {0} into a boolean; use another word, or quote it: '{0}'",
+               node.text));
     }
   }
 

@@ -20,7 +20,8 @@ LoadedText make_source(std::string name, std::string folder, int order, std::str
 // tabs in the indentation, control characters, several documents, duplicate keys, `<<`, anchors,
 // aliases, tags, keys that YAML 1.1 reads as booleans, unquoted ${…} inside flow collections,
 // nesting deeper than 32, more than 1 MB or 50,000 values. Returns nothing when the text cannot be
-// used at all; a map with duplicate keys can.
+// used at all; with duplicate or boolean keys, anchors, aliases and tags it can, so that all other
+// errors are told, too.
 std::optional<Node> parse_document(const LoadedText& loaded, Diagnostics& diagnostics);
 
 // Parses a value as it stands after `key=` on the command line: flow collections and quoted texts

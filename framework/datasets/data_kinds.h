@@ -56,7 +56,7 @@ const std::vector<DataKind>& data_kinds();
 class DataConfig {
  public:
   DataConfig();
-  std::string kind = "phantoms";
+  std::string kind;  // no default: what is learnt from is for the config to say
   std::vector<FieldVariant::Alternative> alternatives();
   std::unique_ptr<Dataset> open(const DataContext& context) const { return chosen().open(context); }
   std::unique_ptr<Dataset> open_other(const std::string& path, Index patch,

@@ -39,6 +39,10 @@ struct ImageTable {
   }
 };
 
+// Of a dataset file to be written (h5/output.h): ConfigError where it may not be, or is something
+// else than a dataset already.
+void check_dataset_output(const std::string& path, const std::vector<std::string>& inputs);
+
 // Writes a dataset file image by image, under a temporary name beside it. finish() renames it into
 // place; without it nothing is left. Memory: one image.
 class DatasetFileWriter {
@@ -46,7 +50,7 @@ class DatasetFileWriter {
   // A group or class_names left empty takes its default.
   DatasetFileWriter(const std::string& path, ImageTable table);
   ~DatasetFileWriter();
-  // The next image's pixels, of the table's type and size.
+  // The next image's pixels, of the table's type and size; DataError where one is NaN or infinite.
   void append(View<const std::uint8_t> pixels);
   void append(View<const float> pixels);
   void finish();

@@ -1,11 +1,13 @@
 #include <algorithm>
+#include <cmath>
 #include <optional>
 
 #include "base/error.h"
-#include "base/files.h"
+#include "base/output_file.h"
 #include "datasets/dataset_file.h"
 #include "datasets/dataset_hash.h"
 #include "h5/h5.h"
+#include "h5/output.h"
 
 namespace attune {
 namespace {
@@ -15,6 +17,7 @@ ImageTable completed(ImageTable table) {
   return table;
 }
 
+constexpr const char* kSchema = "attune.dataset@1";
 constexpr Index kChunk = Index{1} << 18;  // pixels
 
 std::vector<Index> offsets_of(const ImageTable& table) {
@@ -25,15 +28,18 @@ std::vector<Index> offsets_of(const ImageTable& table) {
 
 }  // namespace
 
+void check_dataset_output(const std::string& path, const std::vector<std::string>& inputs) {
+  check_h5_output(path, kSchema, inputs);
+}
+
 struct DatasetFileWriter::State {
   State(const std::string& to, ImageTable columns)
-      : path(to),
-        temporary(temporary_name(to)),
+      : output(to),
         table(completed(std::move(columns))),
         hash(table),
-        file(H5File::create(temporary)) {
+        file(H5File::create(output.temporary())) {
     H5Group& root = file.root();
-    root.set_attribute("schema", "attune.dataset@1");
+    root.set_attribute("schema", kSchema);
     root.set_attribute("kind", "images");
     root.write_texts("class_names", table.class_names);
     root.write("height", table.height);
@@ -59,33 +65,28 @@ struct DatasetFileWriter::State {
     ATTUNE_CHECK(stream && written < table.size() && pixels.size() == table.n_pixels(written),
                  ShapeError, "[dataset] image {} of {} has {} pixels of {} bytes each", written,
                  table.size(), pixels.size(), sizeof(T));
+    if constexpr (std::is_floating_point_v<T>)
+      ATTUNE_CHECK(std::all_of(pixels.begin(), pixels.end(), [](T x) { return std::isfinite(x); }),
+                   DataError, "[dataset] image {} of {} has pixels that are no numbers", written,
+                   table.size());
     stream->append(pixels.data(), pixels.size());
     hash.pixels(pixels.data(), static_cast<std::size_t>(pixels.size()) * sizeof(T));
     ++written;
   }
 
-  std::string path, temporary;
+  OutputFile output;  // first: it goes when the file is closed
   ImageTable table;
   DatasetHash hash;
   H5File file;
   std::optional<H5Stream<std::uint8_t>> bytes;
   std::optional<H5Stream<float>> reals;
   Index written = 0;
-  bool finished = false;
 };
 
 DatasetFileWriter::DatasetFileWriter(const std::string& path, ImageTable table)
     : state_(std::make_unique<State>(path, std::move(table))) {}
 
-DatasetFileWriter::~DatasetFileWriter() {
-  if (state_->finished) return;
-  const std::string temporary = state_->temporary;
-  state_.reset();
-  try {
-    remove_file(temporary);
-  } catch (const Error&) {  // what stopped the writing is being told already
-  }
-}
+DatasetFileWriter::~DatasetFileWriter() = default;
 
 void DatasetFileWriter::append(View<const std::uint8_t> pixels) {
   state_->append(state_->bytes, pixels);
@@ -100,9 +101,7 @@ void DatasetFileWriter::finish() {
   s.bytes.reset();
   s.reals.reset();
   s.file.close();
-  sync_file(s.temporary);
-  rename_synced(s.temporary, s.path);
-  s.finished = true;
+  s.output.put_in_place();
 }
 
 }  // namespace attune

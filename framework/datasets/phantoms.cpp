@@ -153,7 +153,11 @@ class Phantoms final : public ImageDataset {
 
 std::optional<Complaint> check_interval(const char* key, const std::vector<double>& interval) {
   if (interval.size() == 2 && interval[0] <= interval[1]) return std::nullopt;
-  return Complaint{key, fmt::format("{} must be two numbers, the smaller one first", key), "", {}};
+  return Complaint{key,
+                   fmt::format("{}={} must be two numbers, the smaller one first", key,
+                               to_text(FieldValue(interval))),
+                   "",
+                   {}};
 }
 
 }  // namespace

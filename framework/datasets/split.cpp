@@ -1,11 +1,13 @@
 #include "datasets/split.h"
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 #include <numeric>
 #include <set>
 
 #include "base/philox.h"
+#include "base/text.h"
 
 namespace attune {
 namespace {
@@ -173,34 +175,19 @@ ClassSize size_of_class(const SplitColumns& columns, const SplitOptions& options
   return size;
 }
 
-void require_every_class(const SplitColumns& columns, const SplitOptions& options,
-                         const std::vector<std::string>& class_names,
-                         const std::vector<Index>& fold_of) {
+void require_two_units(const SplitColumns& columns, const SplitOptions& options,
+                       const std::vector<std::string>& class_names) {
   for (std::size_t c = 0; c < class_names.size(); ++c) {
-    std::vector<Index> in_fold(at(options.n_folds()));
-    for (std::size_t i = 0; i < fold_of.size(); ++i)
-      if (at(columns.label[i]) == c) ++in_fold[at(fold_of[i])];
-    const auto empty = std::find(in_fold.begin(), in_fold.end(), 0);
-    if (empty == in_fold.end()) continue;
     const auto [examples, units] = size_of_class(columns, options, c);
-    if (units == 1)
-      refuse(
-          "by",
-          fmt::format("class '{}' has one {} only, with {} of its images, so that k folds cannot "
-                      "hold it out: the fold that tests it leaves none of it to train on",
-                      class_names[c], by_group(options) ? "group" : "example", examples),
-          fmt::format("Leave its images out, or bring some of other {}{}", unit_word(options),
-                      by_group(options) && examples > 1
-                          ? ", or set data.split.by=example, which trains and tests on one group"
-                          : ""));
-    const bool too_few = units < in_fold.size();
-    refuse("count",
-           fmt::format("class '{}' has no example in fold {} of {}: its {} examples are {} {}",
-                       class_names[c], empty - in_fold.begin(), options.n_folds(), examples, units,
-                       unit_word(options)),
-           (too_few ? fmt::format("Set data.split.count to at most {}", units)
-                    : "Set a smaller data.split.count, or try another data.split.seed") +
-               or_by_example(options));
+    if (units != 1) continue;
+    refuse("by",
+           fmt::format("class '{}' has one {} only, with {} of its images, so that k folds cannot "
+                       "hold it out: the fold that tests it leaves none of it to train on",
+                       class_names[c], by_group(options) ? "group" : "example", examples),
+           fmt::format("Leave its images out, or bring some of other {}{}", unit_word(options),
+                       by_group(options) && examples > 1
+                           ? ", or set data.split.by=example, which trains and tests on one group"
+                           : ""));
   }
 }
 
@@ -250,43 +237,148 @@ SplitIndices holdout_split(const SplitColumns& columns, const SplitOptions& opti
   auto& [train, val, test] = parts;
   train.resize(columns.label.size());
   std::iota(train.begin(), train.end(), Index{0});
-  const double share = options.test_share();
-  test = take_share(columns, train, share, options, "test", n_classes);
-  if (share > 0 && test.empty())
-    refuse("test",
-           fmt::format("data.split.test={} leaves the test split empty: every one of the {} of "
-                       "these {} images is too large for it",
-                       share, unit_word(options), columns.label.size()),
-           std::string("Raise it") + or_by_example(options));
+  test = take_share(columns, train, options.test_share(), options, "test", n_classes);
   return parts;
+}
+
+bool by_folds(const SplitOptions& options) { return options.scheme == Scheme::kfold; }
+
+// As split_examples, but for what the parts may lack.
+SplitIndices parts_of(const SplitColumns& columns, const SplitOptions& options,
+                      const std::vector<std::string>& class_names, std::optional<Index> fold) {
+  const std::size_t n_classes = class_names.size();
+  SplitIndices parts = options.scheme == Scheme::given ? given_split(columns, options)
+                       : by_folds(options) ? fold_split(columns, options, class_names, fold)
+                                           : holdout_split(columns, options, n_classes);
+  auto& [train, val, test] = parts;
+  if (val.empty())
+    val = take_share(columns, train, options.val, options,
+                     by_folds(options) ? fmt::format("val of fold {}", *fold) : "val", n_classes);
+  return parts;
+}
+
+// The first part that was asked for and has no example.
+std::optional<Split> empty_part(const SplitIndices& parts, const SplitOptions& options) {
+  const auto empty = [&](Split split) { return parts[at(static_cast<Index>(split))].empty(); };
+  if (options.scheme == Scheme::holdout && options.test_share() > 0 && empty(Split::test))
+    return Split::test;
+  if (options.val > 0 && empty(Split::val) && !empty(Split::train)) return Split::val;
+  return std::nullopt;
+}
+
+// The first class without training examples.
+std::optional<std::size_t> untrained_class(const SplitColumns& columns, const SplitIndices& parts,
+                                           std::size_t n_classes) {
+  std::vector<bool> seen(n_classes);
+  for (const Index i : parts[at(static_cast<Index>(Split::train))])
+    seen[at(columns.label[at(i)])] = true;
+  const auto first = std::find(seen.begin(), seen.end(), false);
+  if (first == seen.end()) return std::nullopt;
+  return static_cast<std::size_t>(first - seen.begin());
+}
+
+// Whether all trials of these options have what they need.
+bool works(const SplitColumns& columns, const SplitOptions& options,
+           const std::vector<std::string>& class_names) {
+  std::vector<std::optional<Index>> folds = {std::nullopt};
+  if (by_folds(options)) {
+    const std::vector<Index> trials = options.folds();
+    folds.assign(trials.begin(), trials.end());
+  }
+  try {
+    return std::all_of(folds.begin(), folds.end(), [&](std::optional<Index> fold) {
+      const SplitIndices parts = parts_of(columns, options, class_names, fold);
+      return !empty_part(parts, options) && !untrained_class(columns, parts, class_names.size());
+    });
+  } catch (const KeyedDataError&) {
+    return false;
+  }
+}
+
+// Which change of one key works, each tried: advice from one fold or part alone goes in circles.
+std::string what_works(const SplitColumns& columns, const SplitOptions& options,
+                       const std::vector<std::string>& class_names) {
+  std::vector<std::string> advice;
+  const auto attempt = [&](const SplitOptions& changed, const std::string& text) {
+    const bool good = works(columns, changed, class_names);
+    if (good) advice.push_back(text);
+    return good;
+  };
+  std::vector<double> shares = {0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.5, 0.6, 0.7};
+  const auto nearest = [&](double to) {
+    std::stable_sort(shares.begin(), shares.end(),
+                     [to](double a, double b) { return std::abs(a - to) < std::abs(b - to); });
+    return shares;
+  };
+  SplitOptions changed = options;
+  for (const double share : nearest(options.val)) {
+    changed.val = share;
+    if (attempt(changed, fmt::format("data.split.val={}", share))) break;
+  }
+  changed = options;
+  if (options.scheme == Scheme::holdout)
+    for (const double share : nearest(options.test_share())) {
+      changed.test = share;
+      if (attempt(changed, fmt::format("data.split.test={}", share))) break;
+    }
+  changed = options;
+  if (by_folds(options) && !std::holds_alternative<std::vector<Index>>(options.test))
+    for (const Index count : {2, 3, 4, 5, 10}) {
+      changed.count = count;
+      if (count != options.n_folds() && attempt(changed, fmt::format("data.split.count={}", count)))
+        break;
+    }
+  changed = options;
+  if (options.scheme != Scheme::given)
+    for (changed.seed = 0; changed.seed < 10; ++changed.seed)
+      if (attempt(changed, fmt::format("data.split.seed={}", changed.seed))) break;
+  changed = options;
+  changed.by = SplitOptions::By::example;
+  if (by_group(options)) attempt(changed, "data.split.by=example");
+  changed = options;
+  changed.val = 0;
+  if (options.val > 0) attempt(changed, "data.split.val=0 with select.how=last");
+  if (advice.empty())
+    return fmt::format("No other value of one key helps: bring images of more {}",
+                       unit_word(options));
+  return "What works is " + join(advice, ", or ");
+}
+
+void require_parts(const SplitColumns& columns, const SplitOptions& options,
+                   const std::vector<std::string>& class_names, const SplitIndices& parts,
+                   const std::string& where) {
+  const auto empty = empty_part(parts, options);
+  if (!empty) return;
+  const bool test = *empty == Split::test;
+  refuse(test ? "test" : "val",
+         fmt::format("data.split.{}={} leaves the {} split empty{}: every {}{} is too large for it",
+                     name_of(*empty), test ? options.test_share() : options.val,
+                     test ? "test" : "validation", where, test ? "" : "training ",
+                     by_group(options) ? "group" : "example"),
+         what_works(columns, options, class_names));
 }
 
 // What training lacks, each scheme has its own reason and its own way out for.
 void require_training(const SplitColumns& columns, const SplitOptions& options,
                       const std::vector<std::string>& class_names, const SplitIndices& parts,
                       const std::string& where) {
-  const std::vector<Index>& train = parts[at(static_cast<Index>(Split::train))];
-  std::vector<Index> counts(class_names.size());
-  for (const Index i : train) ++counts[at(columns.label[at(i)])];
-  for (std::size_t c = 0; c < counts.size(); ++c) {
-    if (counts[c] > 0) continue;
-    const std::string lacks =
-        fmt::format("class '{}' has no example in the training split ({} examples){}",
-                    class_names[c], train.size(), where);
-    const auto [examples, units] = size_of_class(columns, options, c);
-    if (options.scheme == Scheme::given)
-      refuse("scheme",
-             fmt::format("{}: the file's /split marks {} images as train, {} as val and {} as test",
-                         lacks, std::count(columns.given.begin(), columns.given.end(), 0),
-                         std::count(columns.given.begin(), columns.given.end(), 1),
-                         std::count(columns.given.begin(), columns.given.end(), 2)),
-             "Mark some of the class as 0 in /split, or set data.split.scheme=holdout");
-    refuse(options.scheme == Scheme::kfold ? "val" : "test",
-           fmt::format("{}: its {} {} are all held out", lacks, units, unit_word(options)),
-           fmt::format("Lower {}data.split.val, or try another data.split.seed{}",
-                       options.scheme == Scheme::kfold ? "" : "data.split.test or ",
-                       or_by_example(options)));
-  }
+  const auto c = untrained_class(columns, parts, class_names.size());
+  if (!c) return;
+  const std::string lacks =
+      fmt::format("class '{}' has no example in the training split ({} examples){}",
+                  class_names[*c], parts[at(static_cast<Index>(Split::train))].size(), where);
+  const auto marked = [&](int split) {
+    return std::count(columns.given.begin(), columns.given.end(), split);
+  };
+  if (options.scheme == Scheme::given)
+    refuse("scheme",
+           fmt::format("{}: the file's /split marks {} images as train, {} as val and {} as test",
+                       lacks, marked(0), marked(1), marked(2)),
+           "Mark some of the class as 0 in /split, or set data.split.scheme=holdout");
+  const std::size_t units = size_of_class(columns, options, *c).units;
+  refuse(by_folds(options) ? "val" : "test",
+         fmt::format("{}: its {} {} are all held out", lacks, units, unit_word(options)),
+         what_works(columns, options, class_names));
 }
 
 }  // namespace
@@ -320,38 +412,22 @@ std::vector<Index> deal_folds(const SplitColumns& columns, const SplitOptions& o
                                           or_by_example(options))
                             : fmt::format("Set data.split.count to at most {}{}", units.size(),
                                           or_by_example(options)));
+  require_two_units(columns, options, class_names);
   const std::vector<std::size_t> fold_of_unit = deal(units, options, class_names.size());
   std::vector<Index> fold_of(all.size());
   for (std::size_t u = 0; u < units.size(); ++u)
     for (const Index i : units[u].examples) fold_of[at(i)] = static_cast<Index>(fold_of_unit[u]);
-  require_every_class(columns, options, class_names, fold_of);
   return fold_of;
 }
 
 SplitIndices split_examples(const SplitColumns& columns, const SplitOptions& options,
                             const std::vector<std::string>& class_names,
                             std::optional<Index> fold) {
-  const std::size_t n_classes = class_names.size();
-  SplitIndices parts = options.scheme == Scheme::given ? given_split(columns, options)
-                       : options.scheme == Scheme::kfold
-                           ? fold_split(columns, options, class_names, fold)
-                           : holdout_split(columns, options, n_classes);
-  auto& [train, val, test] = parts;
+  SplitIndices parts = parts_of(columns, options, class_names, fold);
   const std::string where =
-      options.scheme == Scheme::kfold
-          ? fmt::format(" when fold {} of {} is tested", *fold, options.n_folds())
-          : "";
-  if (val.empty()) {
-    const std::string purpose =
-        options.scheme == Scheme::kfold ? fmt::format("val of fold {}", *fold) : "val";
-    val = take_share(columns, train, options.val, options, purpose, n_classes);
-    if (options.val > 0 && val.empty() && !train.empty())
-      refuse("val",
-             fmt::format("data.split.val={} leaves the validation split empty{}: every training {} "
-                         "is too large for it",
-                         options.val, where, by_group(options) ? "group" : "example"),
-             std::string("Raise it") + or_by_example(options));
-  }
+      by_folds(options) ? fmt::format(" when fold {} of {} is tested", *fold, options.n_folds())
+                        : "";
+  require_parts(columns, options, class_names, parts, where);
   require_training(columns, options, class_names, parts, where);
   return parts;
 }

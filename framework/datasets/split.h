@@ -50,7 +50,7 @@ struct SplitColumns {
 //            for every fold.
 //   given    is the file's own; without validation examples it takes them from the training groups.
 // Every class has an example. KeyedDataError when a split that was asked for stays empty, or
-// training lacks a class.
+// training lacks a class; its advice has been tried.
 using SplitIndices = std::array<std::vector<Index>, 3>;
 SplitIndices split_examples(const SplitColumns& columns, const SplitOptions& options,
                             const std::vector<std::string>& class_names,
@@ -59,8 +59,9 @@ SplitIndices split_examples(const SplitColumns& columns, const SplitOptions& opt
 // The fold of each example, 0 … n_folds() − 1. With n_fc examples of class c (n_f in all) in fold
 // f, and totals N_c and N, it makes Σ_f (Σ_c n_fc² / N_c + n_f² / N) small: the largest groups are
 // dealt first, ties in an order drawn from the seed, each to the fold where it costs least; then
-// groups move one by one until no move of one makes it less. KeyedDataError when there are fewer
-// groups than folds, or when a class is missing in a fold.
+// groups move one by one until no move of one makes it less. A class may be missing in a fold, such
+// as one of a single group. KeyedDataError when there are fewer groups than folds, or when a class
+// is in one group alone, which the fold that tests it cannot train on.
 std::vector<Index> deal_folds(const SplitColumns& columns, const SplitOptions& options,
                               const std::vector<std::string>& class_names);
 

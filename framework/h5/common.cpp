@@ -20,7 +20,12 @@ herr_t keep_innermost(unsigned, const H5E_error2_t* entry, void* out) {
 
 }  // namespace
 
-void silence_h5() { H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr); }
+// At the end of a process HDF5 closes what is open, which is nothing of ours, and crashes where a
+// file could not be closed for want of room.
+void silence_h5() {
+  H5dont_atexit();  // before any other call of the library
+  H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr);
+}
 
 std::string last_h5_error() {
   std::string message;

@@ -21,13 +21,13 @@ H5Handle creation_list() {
 }
 
 H5Handle access_list() {
+  silence_h5();
   H5Handle list = property_list(H5P_FILE_ACCESS);
   H5Pset_file_locking(list.id(), kLockFiles, true);
   return list;
 }
 
 H5Handle create_file(const std::string& path, const H5Handle& access) {
-  silence_h5();
   H5Pset_fclose_degree(
       access.id(), H5F_CLOSE_STRONG);  // close() leaves nothing open that could still be written
   const H5Handle creation = creation_list();

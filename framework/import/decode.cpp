@@ -64,30 +64,44 @@ const Format kFormats[] = {
     {is_metaimage, open_metaimage},
 };
 
-const Format* format_of(const std::string& path) {
-  constexpr std::size_t kStart = 2048;
-  const auto start_of = [&](Packing packing) {
-    std::string start(kStart, '\0');
-    start.resize(ByteSource(path, 0, packing).read(start.data(), kStart));
-    return start;
-  };
-  std::string start = start_of(Packing::none);
-  // Of what gzip compresses, NIfTI alone is an image.
-  const bool gzip = start.starts_with("\x1f\x8b");
-  if (gzip) {
-    try {
-      start = start_of(Packing::zlib);
-    } catch (const DataError&) {
-      return nullptr;
+// A file's first bytes, of what gzip compresses those that come out of it: a small file may be
+// damaged within them, and is told by what is left.
+struct Start {
+  std::string bytes;
+  bool gzip = false;
+  std::string damage;  // what stopped inflating
+};
+
+Start start_of(const std::string& path) {
+  constexpr std::size_t kStart = 2048, kPiece = 4;
+  Start start{std::string(kStart, '\0'), false, ""};
+  start.bytes.resize(ByteSource(path).read(start.bytes.data(), kStart));
+  start.gzip = start.bytes.starts_with("\x1f\x8b");
+  if (!start.gzip) return start;
+  start.bytes.clear();
+  try {
+    ByteSource inflated(path, 0, Packing::zlib);
+    std::size_t n = kPiece;
+    for (char piece[kPiece]; n == kPiece && start.bytes.size() < kStart;) {
+      n = inflated.read(piece, kPiece);
+      start.bytes.append(piece, n);
     }
+  } catch (const DataError& error) {
+    start.damage = error.what();
   }
-  for (const Format& format : kFormats)
-    if (format.matches(start) && (!gzip || format.open == open_nifti)) return &format;
+  return start;
+}
+
+const Format* format_of(const Start& start) {
+  for (const Format& format : kFormats)  // of what gzip compresses, NIfTI alone is an image
+    if (format.matches(start.bytes) && (!start.gzip || format.open == open_nifti)) return &format;
   return nullptr;
 }
 
 std::unique_ptr<SliceReader> open_image(const std::string& path) {
-  const Format* format = format_of(path);
+  const Start start = start_of(path);
+  const Format* format = format_of(start);
+  if (!format && !start.damage.empty()) throw DataError(start.damage);
   ATTUNE_CHECK(format != nullptr, DataError,
                "{} is no image that can be read: its first bytes are those of neither PNG, JPEG, "
                "DICOM, NIfTI, MetaImage nor NRRD",
@@ -121,7 +135,7 @@ void check_size(const std::string& path, const FileHeader& header, double bytes,
                path, header.height, header.width, kMaxPixels);
 }
 
-bool is_image(const std::string& path) { return format_of(path) != nullptr; }
+bool is_image(const std::string& path) { return format_of(start_of(path)) != nullptr; }
 
 FileHeader read_header(const std::string& path) {
   FileHeader header;

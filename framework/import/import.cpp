@@ -8,9 +8,9 @@
 #include <set>
 
 #include "base/error.h"
-#include "base/files.h"
 #include "base/hash.h"
 #include "base/json.h"
+#include "base/output_file.h"
 #include "base/text.h"
 #include "datasets/dataset_file.h"
 #include "import/decode.h"
@@ -97,6 +97,15 @@ void finish_values(const std::optional<std::pair<double, double>>& window, bool 
   }
 }
 
+// Its bounds are used as floats, and so is their distance, which values are divided by.
+void check_window(const std::pair<double, double>& window) {
+  const float width = static_cast<float>(window.second) - static_cast<float>(window.first);
+  ATTUNE_CHECK(std::isnormal(width) && width > 0, ConfigError,
+               "--window {},{}: its width is {} in single precision, by which no value can be "
+               "divided; give two finite numbers, the lower one first, such as -1000,400",
+               window.first, window.second, width);
+}
+
 // Finds equal images by a hash of their size and pixels. One value throughout, such as the air
 // above a head, makes no image that could give an answer away.
 class DuplicateFinder {
@@ -169,6 +178,10 @@ class Importer {
       Index i = 0;
       read_slices(path, header, [&](Slice& slice) {
         finish_values(options_.window, header.display, slice);
+        for (const float x : slice.gray)
+          ATTUNE_CHECK(std::isfinite(x), DataError,
+                       "{}: a value becomes {} once it is turned so that more is brighter", path,
+                       x);
         duplicates.add({row.file, row.group, row.label, i++, header.n_slices}, header, slice);
         if (faulty_.empty()) append(*writer, table, header, slice);
       });
@@ -233,12 +246,13 @@ void check_labels(const Selection& selection) {
 
 ImportReport import_images(const ImportOptions& options) {
   ATTUNE_CHECK(fs::is_directory(options.source), DataError, "{} is no folder", options.source);
+  if (options.window) check_window(*options.window);
   check_output(options.output, {});
   const Selection selection =
       options.labels.empty()
           ? select_by_folders(options.source)
           : select_by_csv(options.source, options.labels, options.columns, options.skip_unlabelled);
-  check_output(options.output, inputs_of(options, selection));
+  check_dataset_output(options.output, inputs_of(options, selection));
   check_labels(selection);
   Importer importer(options, selection);
   ImportReport report;

@@ -1,13 +1,18 @@
 // attune-import: what `attune import` runs. A program of its own, since nothing else needs ITK.
 #include <algorithm>
+#include <cerrno>
 #include <charconv>
+#include <cstdio>
+#include <cstring>
 #include <filesystem>
 #include <iostream>
 #include <optional>
+#include <set>
 #include <sstream>
 
 #include "base/error.h"
 #include "base/json.h"
+#include "base/process.h"
 #include "import/import.h"
 
 namespace attune {
@@ -21,7 +26,7 @@ and JPEG, told by content; each slice of a volume is an image. Groups (patients,
 papers) are never split between training and test. Prints counts by label, group
 and size, and images that several groups share.
 
-  -o, --out FILE.h5      the dataset file, replaced if there
+  -o, --out FILE.h5      the dataset file, replaced if one is there
       --labels CSV       a row a file: file (relative to SOURCE), label, group;
                          without it the folders in SOURCE name the classes
       --columns LIST     other names of these, as in file=image,group=patient
@@ -79,6 +84,7 @@ LabelColumns parse_columns(const std::string& text) {
 CommandLine parse(const std::vector<std::string>& words) {
   CommandLine command;
   ImportOptions& options = command.import;
+  std::set<std::string> given;
   for (std::size_t i = 0; i < words.size(); ++i) {
     std::string name = words[i];
     std::optional<std::string> attached;
@@ -86,9 +92,14 @@ CommandLine parse(const std::vector<std::string>& words) {
       attached = name.substr(equals + 1);
       name.resize(equals);
     }
-    const auto value = [&] {
+    // A window may begin with a minus; what else does is the next option.
+    const auto value = [&](bool number = false) {
+      const std::string option = name == "-o" ? "--out" : name;
+      ATTUNE_CHECK(given.insert(option).second, ConfigError, "{} is given twice", option);
       if (attached) return *attached;
-      ATTUNE_CHECK(i + 1 < words.size(), ConfigError, "{} needs a value; see --help", name);
+      const bool there = i + 1 < words.size() && (number || !words[i + 1].starts_with('-'));
+      ATTUNE_CHECK(there, ConfigError, "{} needs a value{}; see --help", name,
+                   i + 1 < words.size() ? fmt::format(", and {} is an option", words[i + 1]) : "");
       return words[++i];
     };
     const auto flag = [&] {
@@ -101,7 +112,7 @@ CommandLine parse(const std::vector<std::string>& words) {
     } else if (name == "--columns") {
       options.columns = parse_columns(value());
     } else if (name == "--window") {
-      options.window = parse_window(value());
+      options.window = parse_window(value(true));
     } else if (name == "--skip-unlabelled") {
       flag();
       options.skip_unlabelled = true;
@@ -139,20 +150,30 @@ int report(const std::string& text, ExitCode code, bool json) {
   return exit;
 }
 
+// Lost output is an error, but for a reader that has left.
+void print(const std::string& text) {
+  errno = 0;
+  const bool whole =
+      std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0;
+  ATTUNE_CHECK(whole || errno == EPIPE, StorageError,
+               "the output could not be written: {}. Make room, or write it to another place",
+               std::strerror(errno));
+}
+
 int run(const std::vector<std::string>& words) {
   const bool json = std::find(words.begin(), words.end(), "--json") != words.end();
-  for (const std::string& word : words)
-    if (word == "--help" || word == "-h") {
-      std::cout << kHelp;
-      return 0;
-    }
   try {
+    for (const std::string& word : words)
+      if (word == "--help" || word == "-h") {
+        print(kHelp);
+        return 0;
+      }
     const CommandLine command = parse(words);
     const ImportReport report = import_images(command.import);
     if (command.json) {
-      std::cout << report_json(report).dump() << "\n";
+      print(report_json(report).dump() + "\n");
     } else if (!command.quiet) {
-      std::cout << report_text(report);
+      print(report_text(report));
     }
     return 0;
   } catch (const Error& error) {
@@ -167,4 +188,7 @@ int run(const std::vector<std::string>& words) {
 }  // namespace
 }  // namespace attune
 
-int main(int argc, char** argv) { return attune::run({argv + 1, argv + argc}); }
+int main(int argc, char** argv) {
+  attune::prepare_process();
+  return attune::run({argv + 1, argv + argc});
+}

@@ -1,3 +1,4 @@
+#include <filesystem>
 #include <map>
 
 #include "base/error.h"
@@ -106,6 +107,13 @@ std::unique_ptr<SliceReader> open_metaimage(const std::string& path) {
   layout.from_end = skip == -1;
   if (!(skip >= -1 && skip < 1e12)) damaged(path, fmt::format("it has HeaderSize = {}", skip));
   layout.offset = local ? h.end() : layout.from_end ? 0 : static_cast<std::uint64_t>(skip);
+  layout.fills_file = !local && skip == 0;
+  const double said = h.number("CompressedDataSize", -1);
+  if (const double stored = static_cast<double>(std::filesystem::file_size(layout.data_file)) -
+                            static_cast<double>(layout.offset);
+      layout.deflated && said >= 0 && said != stored)
+    damaged(path,
+            fmt::format("it says CompressedDataSize = {}, and {} bytes are there", said, stored));
   return open_raw(path, std::move(layout));
 }
 

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <bit>
+#include <cmath>
 #include <cstring>
 #include <map>
 
@@ -35,7 +36,7 @@ class Fields {
 struct Header {
   std::vector<double> dim;  // [8], the first says how many follow
   double column_spacing, row_spacing, vox_offset, slope, intercept;
-  int datatype, units;
+  int datatype, bitpix, units;
 };
 
 Header header_1(const Fields& f) {
@@ -46,6 +47,7 @@ Header header_1(const Fields& f) {
            f.at<float>(112),
            f.at<float>(116),
            f.at<std::int16_t>(70),
+           f.at<std::int16_t>(72),
            f.at<std::uint8_t>(123)};
   for (std::size_t i = 0; i < 8; ++i) h.dim.push_back(f.at<std::int16_t>(40 + 2 * i));
   return h;
@@ -59,6 +61,7 @@ Header header_2(const Fields& f) {
            f.at<double>(176),
            f.at<double>(184),
            f.at<std::int16_t>(12),
+           f.at<std::int16_t>(14),
            f.at<std::int32_t>(500)};
   for (std::size_t i = 0; i < 8; ++i)
     h.dim.push_back(static_cast<double>(f.at<std::int64_t>(16 + 8 * i)));
@@ -113,17 +116,25 @@ std::unique_ptr<SliceReader> open_nifti(const std::string& path) {
                "or whole number type",
                path, h.datatype);
   std::tie(layout.type, layout.n_components) = type->second;
+  const std::size_t bits = 8 * layout.n_components * bytes_of(layout.type);
+  if (h.bitpix != 0 && h.bitpix != static_cast<int>(bits))
+    damaged(path, fmt::format("its type {} has {} bits a pixel, and it says {}", h.datatype, bits,
+                              h.bitpix));
   layout.big_endian = big;
   if (h.slope != 0) {  // 0: not scaled
     layout.slope = h.slope;
     layout.intercept = h.intercept;
   }
+  // The header and four bytes that say whether extensions follow: where the pixels start unless the
+  // header says otherwise, as nibabel reads it.
   const auto least = static_cast<double>(second ? kHeader2 : kHeader1);
-  if (!(h.vox_offset >= least && h.vox_offset < 1e12))
+  const double start_of_pixels = h.vox_offset == 0 ? least + 4 : h.vox_offset;
+  if (!(start_of_pixels >= least && start_of_pixels < 1e12) ||
+      std::floor(start_of_pixels) != start_of_pixels)
     damaged(path, fmt::format("its pixels start at byte {}", h.vox_offset));
   layout.data_file = path;
   layout.deflated = gzip;
-  (gzip ? layout.skip : layout.offset) = static_cast<std::uint64_t>(h.vox_offset);
+  (gzip ? layout.skip : layout.offset) = static_cast<std::uint64_t>(start_of_pixels);
   return open_raw(path, std::move(layout));
 }
 

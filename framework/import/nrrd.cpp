@@ -135,13 +135,19 @@ float spacing_of(const Header& h, std::size_t axis) {
   return spacing_in_mm(std::sqrt(squares), mm_a_unit(units.empty() ? "" : units[0]));
 }
 
-// Numbers a pixel that stand on the first axis; 1 where that is an axis of the image.
+// Numbers a pixel that stand on the first axis; 1 where that is an axis of the image. Numbers on
+// another axis would be taken for images of their own.
 std::size_t components_of(const std::string& path, const Header& h, double first_size) {
-  const auto kinds = words(h.text({"kinds"}));
+  const auto kinds = words(lower_case(h.text({"kinds"})));
+  for (std::size_t axis = 1; axis < kinds.size(); ++axis)
+    ATTUNE_CHECK(!kinds[axis].ends_with("-color") && kinds[axis] != "complex", DataError,
+                 "{} has the numbers of a pixel ({}) on axis {} of {}: save it with them on the "
+                 "first axis, side by side",
+                 path, kinds[axis], axis + 1, kinds.size());
   if (kinds.empty() || kinds[0] == "domain" || kinds[0] == "space" || kinds[0] == "???" ||
       kinds[0] == "none")
     return 1;
-  const bool colour = kinds[0] == "RGB-color" || kinds[0] == "RGBA-color" ||
+  const bool colour = kinds[0] == "rgb-color" || kinds[0] == "rgba-color" ||
                       kinds[0] == "3-color" || kinds[0] == "4-color";
   ATTUNE_CHECK(colour && (first_size == 3 || first_size == 4), DataError,
                "{} has pixels of kind {} with {} numbers; import takes gray and colour", path,
@@ -177,14 +183,14 @@ std::unique_ptr<SliceReader> open_nrrd(const std::string& path) {
   layout.header.column_spacing = spacing_of(h, first);
   layout.header.row_spacing = spacing_of(h, first + 1);
 
-  const auto type = kTypes.find(h.text({"type"}));
+  const auto type = kTypes.find(lower_case(h.text({"type"})));
   ATTUNE_CHECK(type != kTypes.end(), DataError,
                "{} has pixels of type '{}', which import does not read: allowed are the whole "
                "numbers of 8 to 64 bits, float and double",
                path, h.text({"type"}));
   layout.type = type->second;
-  layout.big_endian = h.text({"endian"}) == "big";
-  const std::string encoding = h.text({"encoding"});
+  layout.big_endian = lower_case(h.text({"endian"})) == "big";
+  const std::string encoding = lower_case(h.text({"encoding"}));
   layout.deflated = encoding == "gzip" || encoding == "gz";
   ATTUNE_CHECK(layout.deflated || encoding == "raw", DataError,
                "{} is encoded as '{}'; import reads raw and gzip: save it as one of these", path,
@@ -205,6 +211,7 @@ std::unique_ptr<SliceReader> open_nrrd(const std::string& path) {
   skip_lines(path, skip_of({"line skip", "lineskip"}), layout);
   const double bytes = skip_of({"byte skip", "byteskip"});
   layout.from_end = bytes == -1 && !layout.deflated;
+  layout.fills_file = !data.empty() && layout.offset == 0 && bytes == 0;
   if (bytes > 0)
     (layout.deflated ? layout.skip : layout.offset) += static_cast<std::uint64_t>(bytes);
   return open_raw(path, std::move(layout));

@@ -41,6 +41,11 @@ class RawReader : public SliceReader {
                  "{} is damaged: {} ends before the last pixel of {} slices of {} x {}", path,
                  layout_.data_file == path ? "it" : layout_.data_file, header_.n_slices,
                  header_.height, header_.width);
+    ATTUNE_CHECK(!layout_.fills_file || layout_.deflated || bytes == stored, DataError,
+                 "{} is damaged, or not of this header: {} has {} bytes, and {} slices of {} x {} "
+                 "are {}",
+                 path, layout_.data_file, stored, header_.n_slices, header_.height, header_.width,
+                 bytes);
     check_size(path, header_, 0, 1);
     ATTUNE_CHECK(
         std::isfinite(layout_.slope) && std::isfinite(layout_.intercept) && layout_.slope != 0,

@@ -52,9 +52,10 @@ struct RawLayout {
   double slope = 1, intercept = 0;
   std::string data_file;  // the file itself, or another beside it
   std::uint64_t offset = 0;
-  bool from_end = false;   // the pixels are the file's last bytes, whatever the offset
-  bool deflated = false;   // gzip or zlib from the offset on
-  std::uint64_t skip = 0;  // bytes before the pixels, once inflated
+  bool from_end = false;    // the pixels are the file's last bytes, whatever the offset
+  bool fills_file = false;  // nothing but the pixels is to be there, where they are not deflated
+  bool deflated = false;    // gzip or zlib from the offset on
+  std::uint64_t skip = 0;   // bytes before the pixels, once inflated
 };
 
 // Refuses headers that the data file cannot fulfil; slices are read one at a time.

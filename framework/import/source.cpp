@@ -6,6 +6,7 @@
 #include <set>
 
 #include "base/error.h"
+#include "base/text.h"
 #include "import/decode.h"
 
 namespace attune {
@@ -35,18 +36,23 @@ std::string listed(const std::vector<std::string>& items) {
 
 std::vector<std::string> files_below(const std::string& folder) {
   std::vector<std::string> files;
-  try {
-    for (fs::recursive_directory_iterator entry(folder), end; entry != end; ++entry) {
+  // By hand: of a folder that cannot be read a recursive iterator does not say which it is.
+  std::vector<fs::path> waiting = {folder};
+  while (!waiting.empty()) {
+    const fs::path now = std::move(waiting.back());
+    waiting.pop_back();
+    std::error_code error;
+    for (fs::directory_iterator entry(now, error), end; !error && entry != end;
+         entry.increment(error)) {
       std::error_code loop;  // of links, or one that leads nowhere
-      if (entry->path().filename().string().starts_with('.')) {
-        entry.disable_recursion_pending();
+      if (entry->path().filename().string().starts_with('.')) continue;
+      if (entry->is_directory(loop)) {
+        if (!entry->is_symlink(loop)) waiting.push_back(entry->path());
       } else if (entry->is_regular_file(loop)) {
         files.push_back(entry->path().lexically_relative(folder).string());
       }
     }
-  } catch (const fs::filesystem_error& error) {
-    throw DataError(
-        fmt::format("{} cannot be read: {}", error.path1().string(), error.code().message()));
+    ATTUNE_CHECK(!error, DataError, "{} cannot be read: {}", now.string(), error.message());
   }
   std::sort(files.begin(), files.end());
   return files;
@@ -56,9 +62,7 @@ bool is_meant_as_image(const std::string& path) {
   constexpr std::string_view kEndings[] = {
       ".dcm", ".dicom", ".ima",  ".nii", ".nii.gz", ".hdr", ".mha", ".mhd",  ".nrrd", ".nhdr",
       ".png", ".jpg",   ".jpeg", ".jp2", ".bmp",    ".gif", ".tif", ".tiff", ".webp"};
-  std::string name = fs::path(path).filename().string();
-  for (char& c : name)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  const std::string name = lower_case(fs::path(path).filename().string());
   return std::any_of(std::begin(kEndings), std::end(kEndings),
                      [&](std::string_view ending) { return name.ends_with(ending); }) ||
          is_image(path);

@@ -79,9 +79,8 @@ void run_one(const Row& row, const Trial& trial, RunningTrial& running,
     ended.seconds = recorder.seconds();
     sink(ended);
     throw;
-  } catch (const std::exception& error) {
-    ended.how = TrialEnded::How::failed;
-    ended.why = error.what();
+  } catch (const std::exception&) {
+    ended.how = TrialEnded::How::failed;  // who catches it says why
     ended.seconds = recorder.seconds();
     sink(ended);
     throw;

@@ -12,11 +12,12 @@ namespace attune {
 // each example's rows attend to rows of the same example; where the pass has places, queries and
 // keys are rotated by them (Su et al. 2021). Parameters `<path>.{wq,wk,wv,wo}` with biases
 // `.{bq,bk,bv,bo}`, and where the spec asks for them
-//   scale [n_heads], gain [n_heads]      learned factors of scores and of cosines
-//   w [n_heads, d_head]                  of score additive; [Σ widths] for heads of different
-//   widths table [n_heads, 2 max_distance + 1]  of bias relative q_norm.gain, k_norm.gain,
-//   output_norm.gain   [columns] directions [n_features, d_head]      of the performer: drawn, not
-//   learned project_k, project_v [k, max_length] of the linformer, shared by heads
+// - scale [n_heads], gain [n_heads]: learned factors of scores and of cosines
+// - w [n_heads, d_head], for heads of different widths [Σ widths]: of score additive
+// - table [n_heads, 2 max_distance + 1]: of bias relative
+// - q_norm.gain, k_norm.gain, output_norm.gain [columns]
+// - directions [n_features, d_head]: of the performer, drawn and not learned
+// - project_k, project_v [k, max_length]: of the linformer, shared by heads
 class MultiHeadAttention {
  public:
   MultiHeadAttention() = default;

@@ -62,7 +62,7 @@ const std::vector<ModelKind>& model_kinds();
 class ModelConfig {
  public:
   ModelConfig();
-  std::string kind = "vit";
+  std::string kind;  // no default, as data.kind
   std::vector<FieldVariant::Alternative> alternatives();
   const ModelOptions& chosen() const { return find(kind); }
   ModelOptions& find(const std::string& kind) const;  // ConfigError when there is none

@@ -22,6 +22,14 @@ void TransformerOptions::fields(FieldList& f) {
             "the embedding of tokens is the head's weight, too");
   f.group("init", init, "how weights begin");
   f.rule([this] { return complaint(attention.widths(d_model, n_heads)); });
+  f.rule([this]() -> std::optional<Complaint> {
+    if (pool != Pool::cls || attention.pattern != AttentionPattern::causal) return std::nullopt;
+    return Complaint{"pool",
+                     "pool=cls reads the class token, which is the first row and under "
+                     "attention.pattern=causal sees itself alone",
+                     "set model.pool to mean or attention, or model.attention.pattern=full",
+                     {"attention.pattern"}};
+  });
 }
 
 std::optional<Complaint> TransformerOptions::misfit(const RowSpec& spec) const {

@@ -20,7 +20,8 @@ void AdamOptions::moment_fields(FieldList& f) {
   f.rule([this]() -> std::optional<Complaint> {
     if (betas.size() == 2) return std::nullopt;
     return Complaint{"betas",
-                     fmt::format("betas has {} values", betas.size()),
+                     fmt::format("betas={} has {} value{}", to_text(FieldValue(betas)),
+                                 betas.size(), betas.size() == 1 ? "" : "s"),
                      "give two, such as [0.9, 0.999]",
                      {}};
   });

@@ -1,15 +1,25 @@
 #include "storage/eval_file.h"
 
 #include "base/error.h"
+#include "h5/output.h"
 #include "storage/h5_parts.h"
 
 namespace attune {
+namespace {
+
+constexpr const char* kSchema = "attune.eval@1";
+
+}  // namespace
+
+void check_eval_output(const std::string& path, const std::vector<std::string>& inputs) {
+  check_h5_output(path, kSchema, inputs);
+}
 
 std::string eval_file_bytes(const EvalContent& content, std::string_view build_id) {
   H5File file = H5File::create_in_memory("eval.h5");
   H5Group& root = file.root();
   root.set_attribute("Conventions", "CF-1.10");
-  root.set_attribute("schema", "attune.eval@1");
+  root.set_attribute("schema", kSchema);
   root.set_attribute("name", content.study);
   root.set_attribute("row", content.row);
   root.set_attribute("identity", content.identity);
@@ -82,9 +92,8 @@ EvalContent content_of(const H5Group& root) {
 EvalContent read_eval_file(const std::string& path) {
   const H5File file = H5File::open(path);
   const std::string schema = schema_of(file.root());
-  ATTUNE_CHECK(schema == "attune.eval@1", DataError,
-               "{}: is no evaluation: its schema is {}, not attune.eval@1", path,
-               schema.empty() ? "absent" : schema);
+  ATTUNE_CHECK(schema == kSchema, DataError, "{}: is no evaluation: its schema is {}, not {}", path,
+               schema.empty() ? "absent" : schema, kSchema);
   try {
     return content_of(file.root());
   } catch (const DataError& error) {

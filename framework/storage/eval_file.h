@@ -37,6 +37,10 @@ struct EvalContent {
 // Its bytes are a function of content and build_id.
 std::string eval_file_bytes(const EvalContent& content, std::string_view build_id);
 
+// Of such a file to be written (h5/output.h): ConfigError where it may not be, or is something else
+// than an evaluation already.
+void check_eval_output(const std::string& path, const std::vector<std::string>& inputs);
+
 // DataError when there is no such file or it is something else; DamagedError when it is an
 // evaluation no longer whole: something is missing, cannot be read, or does not fit the rest.
 EvalContent read_eval_file(const std::string& path);

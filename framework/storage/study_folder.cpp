@@ -8,7 +8,6 @@
 #include "base/error.h"
 #include "base/hash.h"
 #include "storage/journal.h"
-#include "storage/run_file.h"
 
 namespace attune {
 namespace {
@@ -20,6 +19,7 @@ std::string frozen_name(std::size_t n) {
 }
 
 std::string lock_path(const std::string& folder) { return folder + "/lock"; }
+std::string trial_path(const std::string& folder) { return folder + "/trial"; }
 
 // The lock file goes last, so that nobody can hold the trial while parts of it disappear. When
 // another process has already opened a new lock in the folder, the folder stays for that one to
@@ -33,12 +33,6 @@ void remove_running(const std::string& folder) {
 }
 
 }  // namespace
-
-void RunningTrial::begin_anew() {
-  for (const std::string& name : list_folder(folder_)) {
-    if (name != "lock") remove_tree(folder_ + "/" + name);
-  }
-}
 
 std::string RunningTrial::finish(const Trial& trial, const RunContent& content,
                                  const RunMetadata& metadata) {
@@ -55,9 +49,11 @@ std::string RunningTrial::finish(const Trial& trial, const RunContent& content,
 
 StudyFolder::StudyFolder(std::string path) : path_(std::move(path)) {}
 
-std::string StudyFolder::freeze(const std::string& text) {
+std::string StudyFolder::freeze(const std::string& text, const std::function<void()>& accept) {
   make_folders(path_);
   const FileLock lock = FileLock::wait(path_ + "/.lock");
+  refresh();
+  if (accept) accept();
   const std::vector<std::string> old = frozen();
   if (!old.empty() && read_file(old.back()) == text) return old.back();
   std::string path = path_ + "/" + frozen_name(old.size());
@@ -90,8 +86,7 @@ std::optional<std::string> StudyFolder::find_finished(const Trial& trial) const 
   const std::string stem = trial.stem(), identity = trial.identity();
   const std::string id8 = fmt::format("-{}", identity.substr(0, 8));
   const auto matches = [&](const std::string& candidate) {
-    return file_exists(run_path(candidate)) &&
-           read_run_head(run_path(candidate)).identity == identity;
+    return file_exists(run_path(candidate)) && head(candidate).identity == identity;
   };
   if (matches(stem)) return run_path(stem);
   for (const std::string& candidate : names()) {
@@ -101,14 +96,25 @@ std::optional<std::string> StudyFolder::find_finished(const Trial& trial) const 
   return std::nullopt;
 }
 
+const RunHead& StudyFolder::head(const std::string& stem) const {
+  const auto known = heads_.find(stem);
+  if (known != heads_.end()) return known->second;
+  const std::string path = run_path(stem);
+  RunHead head = read_run_head(path);  // tells what is no run file at all
+  checked_sha256(path, metadata_beside(path));
+  return heads_.emplace(stem, std::move(head)).first->second;
+}
+
 std::vector<StudyFolder::Unfinished> StudyFolder::unfinished() const {
   std::vector<Unfinished> all;
   for (const std::string& stem : list_folder(path_ + "/running")) {
-    if (file_exists(run_path(stem))) continue;
     const std::string folder = path_ + "/running/" + stem;
+    if (file_exists(run_path(stem)) || !file_exists(trial_path(folder))) continue;
     Unfinished trial{
-        stem, 0, 0, FileLock::is_held(lock_path(folder)), FileLock::owner(lock_path(folder)), ""};
+        stem, 0, 0, FileLock::is_held(lock_path(folder)), FileLock::owner(lock_path(folder)),
+        "",   ""};
     try {
+      trial.canonical_text = read_file(trial_path(folder));
       const JournalContent journal = read_journal(folder + "/journal");
       for (const JournalRecord& record : journal.records) {
         if (const auto* progress = std::get_if<ProgressRecord>(&record)) {
@@ -153,6 +159,8 @@ std::optional<RunningTrial> StudyFolder::start(const Trial& trial) {
     }
     remove_file(temporary_name(run_path(stem)));
     remove_file(temporary_name(metadata_path(stem)));
+    if (!file_exists(trial_path(folder)))
+      write_atomically(trial_path(folder), trial.canonical_text());
     return running;
   }
 }

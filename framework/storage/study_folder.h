@@ -1,5 +1,7 @@
 #pragma once
 
+#include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -7,6 +9,7 @@
 #include "base/files.h"
 #include "storage/metadata.h"
 #include "storage/run_content.h"
+#include "storage/run_file.h"
 #include "storage/trial.h"
 
 namespace attune {
@@ -17,9 +20,6 @@ class RunningTrial {
  public:
   const std::string& folder() const { return folder_; }
   std::string journal_path() const { return folder_ + "/journal"; }
-
-  // Removes journal and checkpoints: the trial begins anew.
-  void begin_anew();
 
   // Makes the trial a finished one, in this order: run file under a temporary name, metadata
   // renamed into place, run file renamed into place (with it the trial is finished), folder()
@@ -36,8 +36,8 @@ class RunningTrial {
 };
 
 // results/<name>/: study.yaml, study.1.yaml, … (the study as it was at each start),
-// trials/<stem>.{h5,meta.json}, running/<stem>/{journal, ckpt-<step>, lock}. Several processes may
-// use one at the same time.
+// trials/<stem>.{h5,meta.json}, running/<stem>/{journal, ckpt-<step>, lock, trial}. Several
+// processes may use one at the same time. `trial` says what is trained (Trial::canonical_text()).
 class StudyFolder {
  public:
   // Touches nothing on disk.
@@ -46,14 +46,18 @@ class StudyFolder {
   bool exists() const { return file_exists(path_); }
 
   // Keeps the study's text as study.yaml, then study.1.yaml, …; one equal to the newest is not
-  // repeated. Makes the folder. Returns the file's path.
-  std::string freeze(const std::string& text);
+  // repeated. Makes the folder. Returns the file's path. `accept` is called before, under the
+  // study's lock, so that it sees what every other start has left; when it throws, nothing is kept.
+  std::string freeze(const std::string& text, const std::function<void()>& accept = {});
   std::vector<std::string> frozen() const;  // paths, oldest first
 
   // The finished trial of this identity, whatever its row is called. Names come from the folder as
   // it was when first asked; refresh() reads it again.
   std::optional<std::string> find_finished(const Trial& trial) const;
   std::vector<std::string> finished() const;  // stems, sorted
+  // What a finished trial's file says, its bytes compared with the SHA-256 in its metadata: HDF5
+  // itself checks no final. A file is read whole, once: it never changes. DamagedError when it has.
+  const RunHead& head(const std::string& stem) const;
   std::string run_path(const std::string& stem) const { return path_ + "/trials/" + stem + ".h5"; }
   std::string metadata_path(const std::string& stem) const {
     return path_ + "/trials/" + stem + ".meta.json";
@@ -66,8 +70,11 @@ class StudyFolder {
     bool held = false;               // a process trains it now
     std::optional<LockOwner> owner;  // who did last
     std::string problem;             // a damaged journal, in a sentence
+    std::string canonical_text;      // of the trial
   };
-  std::vector<Unfinished> unfinished() const;  // reading only
+  // Reading only. A folder that was made, and its process killed before it said for what, holds
+  // nothing and is passed over.
+  std::vector<Unfinished> unfinished() const;
 
   // Takes the trial. None when it was finished meanwhile; BusyError naming the owner when another
   // process holds it.
@@ -81,6 +88,7 @@ class StudyFolder {
   const std::vector<std::string>& names() const;  // of trials/, as last read
   std::string path_;
   mutable std::optional<std::vector<std::string>> finished_;
+  mutable std::map<std::string, RunHead> heads_;  // by stem
 };
 
 }  // namespace attune

@@ -64,11 +64,17 @@ std::string Trial::canonical_text() const {
 
 std::string Trial::identity() const { return sha256(canonical_text()); }
 
-std::string Trial::stem() const {
-  std::string stem = fmt::format("{}-s{}", file_safe(row), seed);
-  if (fold) stem += fmt::format("-f{}", *fold);
-  if (repeat) stem += fmt::format("-r{}", *repeat);
-  return fmt::format("{}-{}", stem, identity().substr(0, kHashDigits));
+std::string Trial::place() const {
+  std::string place = fmt::format("{}-s{}", file_safe(row), seed);
+  if (fold) place += fmt::format("-f{}", *fold);
+  if (repeat) place += fmt::format("-r{}", *repeat);
+  return place;
 }
+
+std::string Trial::stem() const {
+  return fmt::format("{}-{}", place(), identity().substr(0, kHashDigits));
+}
+
+std::string place_in(const std::string& stem) { return stem.substr(0, stem.rfind('-')); }
 
 }  // namespace attune

@@ -37,9 +37,14 @@ struct Trial {
   std::string canonical_text() const;
   // SHA-256 of canonical_text(), 64 hex digits.
   std::string identity() const;
-  // <row>-s<seed>[-f<fold>][-r<repeat>]-<first 8 digits of identity>. Rows over 60 characters are
+  // <row>-s<seed>[-f<fold>][-r<repeat>]: where it stands in its study. Rows over 60 characters are
   // cut, with a hash; what a file name should not hold becomes '_'.
+  std::string place() const;
+  // <place>-<first 8 digits of identity>
   std::string stem() const;
 };
+
+// The place in a stem.
+std::string place_in(const std::string& stem);
 
 }  // namespace attune

@@ -12,7 +12,11 @@
 namespace attune {
 namespace {
 
-constexpr std::string_view kTest = "test/";
+using Over = MetricEstimate::Over;
+
+// "test" of "test/auc", and "auc".
+std::string split_of(const std::string& path) { return path.substr(0, path.find('/')); }
+std::string metric_of(const std::string& path) { return path.substr(path.find('/') + 1); }
 
 std::optional<double> final_value(const RunHead& head, const std::string& path) {
   for (const FinalMetric& m : head.final)
@@ -42,21 +46,21 @@ std::vector<SeedFiles> by_seed(const std::vector<TrialFile>& trials, RowOutcome&
   return seeds;
 }
 
-// Whether seeds were tested, and on the same data: a file, or a draw that the run's seed does not
-// move.
-bool same_tests(const std::vector<SeedFiles>& seeds) {
+// Whether a split was measured, and on the same data for all seeds: a file, or a draw that the
+// run's seed does not move.
+bool same_data(const std::vector<SeedFiles>& seeds, const std::string& split) {
   const auto& final = seeds.front().heads.front().final;
   return std::any_of(final.begin(), final.end(),
-                     [](const FinalMetric& m) { return m.split == "test"; }) &&
+                     [&](const FinalMetric& m) { return m.split == split; }) &&
          std::all_of(seeds.begin(), seeds.end(), [&](const SeedFiles& seed) {
            return seed.heads.front().data_sha256 == seeds.front().heads.front().data_sha256;
          });
 }
 
-PooledPredictions pool(const SeedFiles& seed) {
+PooledPredictions pool(const SeedFiles& seed, const std::string& split) {
   Predictions all;
   for (const std::string& path : seed.paths) {
-    const Predictions p = read_predictions(path, "test");
+    const Predictions p = read_predictions(path, split);
     all.n_outputs = p.n_outputs;
     all.example.insert(all.example.end(), p.example.begin(), p.example.end());
     all.group.insert(all.group.end(), p.group.begin(), p.group.end());
@@ -84,18 +88,23 @@ PooledPredictions pool(const SeedFiles& seed) {
   return pooled;
 }
 
-// A seed's value of a metric, and those of its folds.
+// A seed's value of a metric, and those of its folds: by folds that of its pooled test predictions,
+// whatever single folds have, or the mean over the folds.
 std::optional<double> seed_value(const SeedFiles& seed, const std::string& path,
-                                 const PooledPredictions* pooled, std::vector<double>& by_fold) {
+                                 const PooledPredictions* pooled,
+                                 std::vector<std::optional<double>>& by_fold) {
+  double sum = 0;
+  bool whole = true;
   for (const RunHead& head : seed.heads) {
-    const auto value = final_value(head, path);
-    if (!value) return std::nullopt;
-    by_fold.push_back(*value);
+    by_fold.push_back(final_value(head, path));
+    whole = whole && by_fold.back();
+    sum += by_fold.back().value_or(0);
   }
-  if (!pooled) return by_fold.front();
-  if (path.starts_with(kTest))
-    return classification_metric(path.substr(kTest.size()), pooled->scored);
-  return std::accumulate(by_fold.begin(), by_fold.end(), 0.0) / static_cast<double>(by_fold.size());
+  if (pooled && split_of(path) == "test") {
+    if (pooled->scored.size() == 0) return std::nullopt;
+    return classification_metric(metric_of(path), pooled->scored);
+  }
+  return whole ? std::optional(sum / static_cast<double>(by_fold.size())) : std::nullopt;
 }
 
 // Some of the pooled examples, by their places.
@@ -110,11 +119,25 @@ Scored part_of(const Scored& all, std::span<const Index> examples) {
 }
 
 MetricEstimate estimate_of(const RowOutcome& row, const RowOutcome::Metric& metric) {
-  if (!row.pooled.empty() && metric.path.starts_with(kTest))
-    if (const auto crossed = crossed_estimate(metric.path.substr(kTest.size()), row.pooled))
-      return {crossed->n_seeds, crossed->value, crossed->interval, crossed->group_share()};
-  const MeanEstimate estimate = mean_with_t_interval(metric.values);
-  return {estimate.n, estimate.mean, estimate.interval, std::nullopt};
+  const MeanEstimate plain = mean_with_t_interval(metric.values);
+  MetricEstimate estimate{plain.n, plain.mean, plain.interval, Over::seeds, std::nullopt};
+  if (plain.n == 1) estimate.over = Over::one_seed;
+  const auto pooled = row.pooled.find(split_of(metric.path));
+  if (pooled == row.pooled.end()) return estimate;
+  const auto crossed = crossed_estimate(metric_of(metric.path), pooled->second);
+  if (!crossed) return estimate;
+  // Of one group the variance between groups cannot be told: what is left is over seeds, for the
+  // examples as they are.
+  if (crossed->n_groups == 1 || !crossed->interval) {
+    estimate.over = plain.n == 1 ? Over::one_group : Over::these_examples;
+    return estimate;
+  }
+  estimate.mean = crossed->value;
+  estimate.interval = crossed->interval;
+  estimate.over = plain.n == 1 ? Over::groups : Over::seeds_and_groups;
+  if (plain.n > 1 && crossed->seed_variance + crossed->group_variance > 0)
+    estimate.group_share = crossed->group_share();
+  return estimate;
 }
 
 }  // namespace
@@ -166,24 +189,29 @@ RowOutcome outcome_of_row(const std::string& row, const FoldPlan& folds,
     return std::any_of(seed.heads.begin(), seed.heads.end(),
                        [](const RunHead& head) { return head.status == "diverged"; });
   });
-  const bool pools = !folds.trials.empty() || (seeds.size() > 1 && same_tests(seeds));
-  for (const SeedFiles& seed : seeds) {
-    outcome.seeds.push_back(seed.seed);
-    if (pools) outcome.pooled.push_back(pool(seed));
+  for (const SeedFiles& seed : seeds) outcome.seeds.push_back(seed.seed);
+  if (seeds.empty()) return outcome;
+  const bool by_fold = !folds.trials.empty();
+  for (const char* split : {"test", "val"}) {
+    const bool asked = std::any_of(metrics.begin(), metrics.end(), [&](const std::string& path) {
+      return split_of(path) == split;
+    });
+    const bool test = split == std::string_view("test");
+    if (by_fold ? !test : !asked || seeds.size() == 1 || !same_data(seeds, split)) continue;
+    for (const SeedFiles& seed : seeds) outcome.pooled[split].push_back(pool(seed, split));
   }
   for (const std::string& path : metrics) {
     RowOutcome::Metric metric{path, {}, {}, {}};
     for (std::size_t s = 0; s < seeds.size(); ++s) {
-      std::vector<double> by_fold;
+      std::vector<std::optional<double>> of_folds;
       // Without folds the trial's own value is the seed's.
-      const PooledPredictions* pooled =
-          folds.trials.empty() || outcome.pooled.empty() ? nullptr : &outcome.pooled[s];
-      const auto value = seed_value(seeds[s], path, pooled, by_fold);
+      const auto value =
+          seed_value(seeds[s], path, by_fold ? &outcome.pooled["test"][s] : nullptr, of_folds);
       if (!value) break;
       metric.values.push_back(*value);
-      if (pooled) metric.by_fold.push_back(std::move(by_fold));
+      if (by_fold) metric.by_fold.push_back(std::move(of_folds));
     }
-    if (metric.values.size() < seeds.size() || seeds.empty()) continue;
+    if (metric.values.size() < seeds.size()) continue;
     metric.estimate = estimate_of(outcome, metric);
     outcome.metrics.push_back(std::move(metric));
   }

@@ -20,6 +20,7 @@ void StudyOptions::fields(FieldList& f) {
         return !l.is_list && l.items.size() == 1 && l.items[0] == kind_name ? "" : "is no kind";
       },
       [kind_name]() -> FieldValue { return kind_name; }, Role::result, "what a trial does");
+  f.require("kind");
   options_->fields(f);
   f.custom(
       "seeds", kSeedsForm, [this](const Literal& l) { return parse_seeds(l, seeds); },

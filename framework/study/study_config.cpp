@@ -46,7 +46,9 @@ Study load_study(const LoadOptions& load, std::span<const Kind> kinds) {
   // Keys say nothing while it is unknown what they are keys of.
   if (document.usable && !check_schema(document, diagnostics)) diagnostics.raise();
   if (!document.usable) diagnostics.raise();
-  const std::string name = document.scalar("kind").value_or("train");
+  // Without a kind, which bind_row() tells, the rest is read as the first kind's.
+  const std::string name =
+      document.scalar("kind").value_or(kinds.empty() ? "" : kinds.front().name);
   const auto* kind = std::find_if(kinds.data(), kinds.data() + kinds.size(),
                                   [&](const Kind& k) { return k.name == name; });
   if (kind == kinds.data() + kinds.size()) {
@@ -83,25 +85,36 @@ const Row& Study::row_of(const Trial& trial) const {
 
 namespace {
 
-// What all trials of a row have in common.
-Trial prototype(const Study& study, const Row& row) {
+// The content of the file that weights start from; empty where there is none.
+std::string init_sha256(const Row& row) {
+  const BoundLeaf* bound = row.binding.find("train.init_from");
+  const auto* path = bound ? std::get_if<std::string>(&bound->leaf.value) : nullptr;
+  if (!path) return {};
+  if (!std::filesystem::is_regular_file(*path))
+    throw KeyedDataError({bound->leaf.key,
+                          fmt::format("{}={}: there is no such file", bound->leaf.key, *path),
+                          "Name an HDF5 file with /weights, such as a run file",
+                          {}});
+  return sha256(read_file(*path));
+}
+
+void add_places(const Study& study, const Row& row, std::vector<Trial>& trials) {
   Trial trial;
   trial.study = study.name();
   trial.row = row.name;
   trial.kind = row.kind().name;
   trial.config = row.config();
-  for (const ConfigLeaf& leaf : trial.config) {
-    const auto* path = std::get_if<std::string>(&leaf.value);
-    if (leaf.key != "train.init_from" || !path) continue;
-    if (!std::filesystem::is_regular_file(*path))
-      throw KeyedDataError({leaf.key,
-                            fmt::format("{}={}: there is no such file", leaf.key, *path),
-                            "Name an HDF5 file with /weights, such as a run file",
-                            {}});
-    trial.init_sha256 = sha256(read_file(*path));
-  }
   trial.config_yaml = dump(trial.recorded_config());
-  return trial;
+  std::vector<std::optional<Index>> folds = {std::nullopt};
+  if (const FoldPlan plan = row.kind_options().folds(); !plan.trials.empty())
+    folds.assign(plan.trials.begin(), plan.trials.end());
+  for (const Index seed : study.reference().options->seeds) {
+    for (const std::optional<Index> fold : folds) {
+      trial.seed = seed;
+      trial.fold = fold;
+      trials.push_back(trial);
+    }
+  }
 }
 
 // At the place where the key was set, if it was.
@@ -114,21 +127,22 @@ Diagnostic placed(const Row& row, const Complaint& complaint) {
 }
 
 void plan_row(const Study& study, const Row& row, std::vector<Trial>& trials) {
-  Trial trial = prototype(study, row);
-  std::vector<std::optional<Index>> folds = {std::nullopt};
-  if (const FoldPlan plan = row.kind_options().folds(); !plan.trials.empty())
-    folds.assign(plan.trials.begin(), plan.trials.end());
-  for (const Index seed : study.reference().options->seeds) {
-    for (const std::optional<Index> fold : folds) {
-      trial.seed = seed;
-      trial.fold = fold;
-      trial.data_sha256 = row.kind_options().data_sha256(seed, fold);
-      trials.push_back(trial);
-    }
+  std::size_t i = trials.size();
+  add_places(study, row, trials);
+  const std::string init = init_sha256(row);
+  for (; i < trials.size(); ++i) {
+    trials[i].init_sha256 = init;
+    trials[i].data_sha256 = row.kind_options().data_sha256(trials[i].seed, trials[i].fold);
   }
 }
 
 }  // namespace
+
+std::vector<Trial> plan_places(const Study& study) {
+  std::vector<Trial> trials;
+  for (const Row& row : study.rows) add_places(study, row, trials);
+  return trials;
+}
 
 std::vector<Trial> plan_trials(const Study& study) {
   std::vector<Trial> trials;

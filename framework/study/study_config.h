@@ -32,6 +32,9 @@ Study load_study(const LoadOptions& load, std::span<const Kind> kinds);
 // that could mend it.
 std::vector<Trial> plan_trials(const Study& study);
 
+// The same without opening the data: neither its hash nor that of weights is known.
+std::vector<Trial> plan_places(const Study& study);
+
 // What differs between two configs, a line a key: "optim.lr: 0.001 then, 0.003 now".
 std::vector<std::string> changed_keys(const std::vector<ConfigLeaf>& before,
                                       const std::vector<ConfigLeaf>& now);

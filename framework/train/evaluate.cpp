@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/text.h"
+
 namespace attune {
 
 namespace {
@@ -47,17 +49,22 @@ Scored scored(const Predictions& predictions) {
 }
 
 void load_weights(const WeightSet& set, const std::string& where, const Learner<float>& learner) {
+  std::vector<std::string> wrong;
   for (const ParameterId id : learner.registry().by_name()) {
     const Registry::Parameter& p = learner.registry()[id];
     const auto found = std::find_if(set.tensors.begin(), set.tensors.end(),
                                     [&](const NamedTensor& t) { return t.name == p.name; });
-    ATTUNE_CHECK(found != set.tensors.end(), DataError,
-                 "{}: /weights has no '{}' {}, which this model needs", where, p.name,
-                 p.shape.text());
-    ATTUNE_CHECK(found->shape == p.shape, DataError, "{}: /weights/{} has shape {}, not {}", where,
-                 p.name, found->shape.text(), p.shape.text());
-    std::copy(found->values.begin(), found->values.end(), learner.value(id).begin());
+    if (found == set.tensors.end()) {
+      wrong.push_back(fmt::format("has no '{}' {}", p.name, p.shape.text()));
+    } else if (found->shape != p.shape) {
+      wrong.push_back(
+          fmt::format("'{}' has shape {}, not {}", p.name, found->shape.text(), p.shape.text()));
+    } else {
+      std::copy(found->values.begin(), found->values.end(), learner.value(id).begin());
+    }
   }
+  ATTUNE_CHECK(wrong.empty(), DataError, "{}: its /weights are not what this model needs: {}",
+               where, join(wrong, "; "));
 }
 
 }  // namespace attune

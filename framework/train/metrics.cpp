@@ -77,14 +77,19 @@ Scored undecided(const Dataset& data, Split split) {
   return labels;
 }
 
-// Empty where the split can have the metric.
-std::string why_absent(const std::string& name, const Dataset& data, Split split) {
+void append(Scored& all, const Scored& more) {
+  all.target.insert(all.target.end(), more.target.begin(), more.target.end());
+  all.logits.insert(all.logits.end(), more.logits.begin(), more.logits.end());
+}
+
+bool of_rows(const std::string& name) { return name == "loss" || name == "accuracy"; }
+
+// Why these labels cannot have the metric; empty where they can.
+std::string why_absent(const std::string& name, const Scored& labels, const Dataset& data,
+                       Split split) {
   if (data.n_examples(split) == 0) return fmt::format("the {} split is empty", name_of(split));
   if (data.row_targets())
-    return name == "loss" || name == "accuracy"
-               ? ""
-               : "where every row has a target there are loss and accuracy";
-  const Scored labels = undecided(data, split);
+    return of_rows(name) ? "" : "where every row has a target there are loss and accuracy";
   if (classification_metric(name, labels)) return "";
   if (name == "auc" && labels.n_classes != 2)
     return fmt::format("auc needs two classes, and this data has {}", labels.n_classes);
@@ -130,23 +135,35 @@ std::optional<double> classification_metric(const std::string& name, const Score
 
 std::vector<MetricInfo> available_metrics(const Dataset& data, Split split) {
   std::vector<MetricInfo> metrics;
+  const Scored labels = undecided(data, split);
   for (const MetricInfo& m : classification_metrics())
-    if (why_absent(m.name, data, split).empty()) metrics.push_back(m);
+    if (why_absent(m.name, labels, data, split).empty()) metrics.push_back(m);
   return metrics;
 }
 
 void require_metrics(const std::string& key, const std::vector<std::string>& paths,
-                     const Dataset& data, std::optional<Index> fold) {
+                     const Dataset& data, std::optional<Index> fold, const TrialFolds& folds) {
   for (const std::string& path : paths) {
     for (const Split split : {Split::val, Split::test}) {
       if (!path.starts_with(fmt::format("{}/", name_of(split)))) continue;
       const std::string name = path.substr(path.find('/') + 1);
-      const std::string why = why_absent(name, data, split);
+      const bool pooled = split == Split::test && !folds.trials.empty();
+      if (pooled && fold != folds.trials.front()) continue;
+      Scored labels = undecided(data, split);
+      std::string why = why_absent(name, labels, data, split);
+      if (!why.empty() && pooled) {
+        for (const Index other : folds.trials)
+          if (other != fold) append(labels, undecided(*folds.open(other), split));
+        why = why_absent(name, labels, data, split);
+      }
       if (why.empty()) continue;
       throw KeyedDataError(
           {key,
            fmt::format("{} asks for {}, which {}cannot be had: {}", key, path,
-                       fold ? fmt::format("in fold {} ", *fold) : "", why),
+                       pooled ? "even over all folds that are trials "
+                       : fold ? fmt::format("in fold {} ", *fold)
+                              : "",
+                       why),
            key == "select.by" ? "Set select.how=last, choose by another metric, or split otherwise "
                                 "(data.split)"
                               : "Leave it out, or split otherwise (data.split)",

@@ -128,6 +128,9 @@ void MetricsOption::fields(FieldList& f) {
     std::string why;
     for (const std::string& path : shown)
       if (!is_metric_path(path, why)) return Complaint{"metrics", why, "", {}};
+    for (auto path = shown.begin(); path != shown.end(); ++path)
+      if (std::find(path + 1, shown.end(), *path) != shown.end())
+        return Complaint{"metrics", fmt::format("metrics has '{}' twice", *path), "", {}};
     return std::nullopt;
   });
 }

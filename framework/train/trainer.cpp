@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "base/hash.h"
+#include "base/text.h"
 #include "storage/run_file.h"
 #include "train/evaluate.h"
 
@@ -25,6 +26,17 @@ void copy_bytes(const std::string& bytes, View<float> x) {
                "a checkpoint holds {} bytes of parameters, this model has {}", bytes.size(),
                static_cast<std::size_t>(x.size()) * sizeof(float));
   std::memcpy(x.data(), bytes.data(), bytes.size());
+}
+
+void require_finite(const WeightSet& weights, const std::string& path) {
+  std::vector<std::string> wrong;
+  for (const NamedTensor& t : weights.tensors)
+    if (!std::all_of(t.values.begin(), t.values.end(), [](float x) { return std::isfinite(x); }))
+      wrong.push_back(t.name);
+  ATTUNE_CHECK(wrong.empty(), DataError,
+               "{}: its /weights hold NaN, infinity, or more than a float32 can, in {}. Start from "
+               "a run that did not diverge",
+               path, join(wrong));
 }
 
 }  // namespace
@@ -57,8 +69,15 @@ void Trainer::check(const TrainerOptions& options, const Dataset& data) {
          {}});
   for (const Split split : kSplits)
     Packer(data.n_tokens(split), batch_rule(options.train), 0, std::string(name_of(split)));
-  if (const auto& from = options.train.init_from)
-    load_weights(read_weights(*from), *from, Learner<float>(options.learner(), data.spec(), 0));
+  if (const auto& from = options.train.init_from) {
+    try {
+      const WeightSet weights = read_weights(*from);
+      load_weights(weights, *from, Learner<float>(options.learner(), data.spec(), 0));
+      require_finite(weights, *from);
+    } catch (const DataError& error) {
+      throw KeyedDataError({"train.init_from", error.what(), "", {}});
+    }
+  }
 }
 
 void Trainer::declare() {

@@ -3,13 +3,13 @@
 #include <gmock/gmock.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <csignal>
 #include <filesystem>
 
 #include "base/error.h"
+#include "tests/base/files_folder.h"
 #include "tests/small_disk.h"
 
 namespace attune {
@@ -20,47 +20,7 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::ThrowsMessage;
 
-class Files : public testing::Test {
- protected:
-  Files() {
-    const auto* info = testing::UnitTest::GetInstance()->current_test_info();
-    folder_ = std::filesystem::temp_directory_path() /
-              fmt::format("attune-files-{}-{}", info->name(), ::getpid());
-    std::filesystem::create_directories(folder_);
-  }
-  ~Files() override { std::filesystem::remove_all(folder_); }
-  std::string path(const std::string& name = "a") const { return (folder_ / name).string(); }
-  std::filesystem::path folder_;
-};
-
-// The exit code of `body` in a process of its own; 128 + signal when one ended it.
-template <class Body>
-int in_a_child(Body body) {
-  const pid_t child = ::fork();
-  if (child == 0) ::_exit(body());
-  int status = 0;
-  ::waitpid(child, &status, 0);
-  return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-}
-
-TEST_F(Files, AnOutputIsAFileInAFolderAndNoInput) {
-  write_synced(path("in"), "x");
-  std::filesystem::create_hard_link(path("in"), path("same"));
-  std::filesystem::create_directory(path("there"));
-  check_output(path("new"), {path("in"), path("gone")});
-  check_output(path("in"), {});  // a file may be written again
-  const auto refused = [&](const std::string& out, const std::string& said) {
-    EXPECT_THAT([&] { check_output(out, {path("in")}); },
-                ThrowsMessage<ConfigError>(HasSubstr(said)));
-  };
-  refused(path("same"), "which is read");
-  refused(path("there"), "is a folder");
-  refused(path("none/"), "is a folder");
-  refused(path("none/a"), "mkdir -p " + path("none"));
-  refused(path("in/a"), "is no folder");
-  refused("/dev/null", "is no file that could be replaced");
-  EXPECT_THAT(list_folder(folder_.string()), ElementsAre("in", "same", "there"));
-}
+using Files = FilesFolder;
 
 TEST_F(Files, AnAtomicWriteReplacesTheContentAndLeavesNothingElse) {
   write_atomically(path(), "old");

@@ -71,6 +71,12 @@ TEST(Explain, AGroupListsItsKeysAndNothingListsTheTop) {
               AllOf(HasSubstr("model "), HasSubstr("lr "), Not(HasSubstr("n_heads"))));
 }
 
+TEST(Explain, TheKeysThatComposeAFileAreKnown) {
+  EXPECT_THAT(explain_text(kinds(), "schema", 80), HasSubstr("attune/experiment@1, must be set"));
+  EXPECT_THAT(explain_text(kinds(), "defaults", 80), HasSubstr("group files"));
+  EXPECT_THAT(explain_text(kinds(), "", 80), AllOf(HasSubstr("schema "), HasSubstr("defaults ")));
+}
+
 TEST(Explain, AnUnknownKeyIsAnErrorWithASuggestion) {
   try {
     explain_text(kinds(), "model.n_head", 80);

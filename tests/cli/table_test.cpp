@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "base/text.h"
@@ -9,8 +10,10 @@
 namespace attune {
 namespace {
 
+using testing::AllOf;
 using testing::HasSubstr;
 using Align = Table::Align;
+using Over = MetricEstimate::Over;
 
 TEST(Table, PadsToTheWidestCellAndEndsLinesWithoutSpaces) {
   Table table({{"row", Align::left}, {"n", Align::right}, {"what", Align::left}});
@@ -43,6 +46,16 @@ EstimateText shown(const std::vector<double>& values) {
   return estimate_text(estimate.mean, estimate.interval);
 }
 
+TEST(Table, FitsANarrowScreenByCuttingWords) {
+  Table table({{"key", Align::left}, {"value", Align::left}, {"from", Align::left}});
+  table.row({"results.save_parameters", "[chosen]", "configs/vit_medical/first.yaml:12:3"});
+  table.row({"model.n_heads", "4", "command line"});
+  const std::string text = table.text(40);
+  for (const std::string_view line : split(text, '\n')) EXPECT_LE(display_width(line), 40U) << line;
+  EXPECT_THAT(
+      text, AllOf(HasSubstr("\nmodel.n_he  4 "), HasSubstr("[chosen]"), HasSubstr("command line")));
+}
+
 TEST(Estimate, ShowsTwoDigitsOfItsHalfWidth) {
   EXPECT_EQ(shown({0.953, 0.941, 0.962}).mean, "0.952");
   EXPECT_EQ(shown({0.953, 0.941, 0.962}).interval, "[0.926, 0.978]");
@@ -61,7 +74,7 @@ RowOutcome row(const std::string& name, std::vector<RowOutcome::Metric> metrics)
   for (RowOutcome::Metric& m : metrics) {
     if (m.values.empty()) continue;
     const MeanEstimate e = mean_with_t_interval(m.values);
-    m.estimate = {e.n, e.mean, e.interval, std::nullopt};
+    m.estimate = {e.n, e.mean, e.interval, e.n == 1 ? Over::one_seed : Over::seeds, std::nullopt};
   }
   r.metrics = std::move(metrics);
   return r;
@@ -119,25 +132,82 @@ TEST(ClosingTable, LabelsFoldsThatAreNotAll) {
   EXPECT_THAT(closing_table({r}, {"test/loss"}), testing::StartsWith("row        n"));
 }
 
+std::string flat(std::string text) {
+  std::replace(text.begin(), text.end(), '\n', ' ');
+  return text;
+}
+
 TEST(ClosingTable, SaysWhatItsIntervalsAreOver) {
   RowOutcome r =
       row("reference", {{"test/auc", {0.5, 0.6}, {}, {}}, {"val/auc", {0.5, 0.6}, {}, {}}});
+  r.metrics[0].estimate.over = Over::seeds_and_groups;
   r.metrics[0].estimate.group_share = 0.8;
-  const std::string pooled = closing_table({r}, {"test/auc"});
-  EXPECT_THAT(pooled, HasSubstr("intervals over seeds and test groups"));
-  EXPECT_THAT(pooled, testing::Not(HasSubstr("Student")));
-  EXPECT_THAT(closing_table({r}, {"test/auc", "val/auc"}), HasSubstr("Student-t over seeds."));
+  const std::string pooled = flat(closing_table({r}, {"test/auc"}));
+  EXPECT_THAT(pooled, HasSubstr("Mean over n seeds; 95 % intervals are over seeds and test groups, "
+                                "for new groups given these training data. Of reference's variance "
+                                "test groups are: 80 % for test/auc."));
+  EXPECT_THAT(flat(closing_table({r}, {"test/auc", "val/auc"})),
+              HasSubstr("95 % intervals of val/auc are Student-t over seeds; those of test/auc are "
+                        "over seeds and test groups, for"));
+  r.metrics[1].estimate.over = Over::seeds_and_groups;
+  EXPECT_THAT(flat(closing_table({r}, {"val/auc"})), HasSubstr("over seeds and val groups,"));
+  EXPECT_THAT(flat(closing_table({r}, {"val/auc", "test/auc"})),
+              HasSubstr("over seeds and groups,"));
+}
+
+// One seed says nothing of others, one group nothing of others: neither is claimed.
+TEST(ClosingTable, ClaimsNeitherSeedsNorGroupsOfWhichThereIsOne) {
+  RowOutcome r = row("reference", {{"test/accuracy", {0.5}, {}, {}}, {"test/auc", {0.5}, {}, {}}});
+  r.metrics[0].estimate.interval = Interval{0.4, 0.6};
+  r.metrics[0].estimate.over = Over::groups;
+  r.metrics[1].estimate.over = Over::one_group;
+  EXPECT_THAT(flat(closing_table({r}, {"test/accuracy", "test/auc"})),
+              HasSubstr("95 % intervals of test/auc cannot be had from one seed where one group "
+                        "holds all, or all of a class; those of test/accuracy are over test "
+                        "groups, for new groups given these training data and this seed only."));
+  RowOutcome two = row("reference", {{"test/auc", {0.5, 0.6}, {}, {}}});
+  two.metrics[0].estimate.over = Over::these_examples;
+  EXPECT_THAT(flat(closing_table({two}, {"test/auc"})),
+              HasSubstr("Student-t over seeds, for these examples only: one group holds all"));
+  RowOutcome one = row("reference", {{"test/auc", {0.5}, {}, {}}});
+  EXPECT_THAT(flat(closing_table({one}, {"test/auc"})),
+              HasSubstr("95 % intervals cannot be had from one seed."));
+}
+
+TEST(ClosingTable, NamesTheRowWhoseIntervalsAreOthers) {
+  RowOutcome all = row("reference", {{"test/loss", {0.5, 0.6}, {}, {}}}),
+             one = row("post", {{"test/loss", {0.5}, {}, {}}});
+  all.metrics[0].estimate.over = Over::seeds_and_groups;
+  one.metrics[0].estimate.over = Over::groups;  // its other seed diverged
+  EXPECT_THAT(flat(closing_table({all, one}, {"test/loss"})),
+              AllOf(HasSubstr("intervals of test/loss in post are over test groups,"),
+                    HasSubstr("those of test/loss in reference are over seeds and test groups")));
+}
+
+TEST(ClosingTable, SaysWhatFoldsBecome) {
+  RowOutcome r =
+      row("reference", {{"test/loss", {0.5, 0.6}, {}, {}}, {"val/loss", {1, 2}, {}, {}}});
+  r.folds = {2, {0, 1}};
+  r.metrics[0].estimate.over = Over::seeds_and_groups;
+  EXPECT_THAT(flat(closing_table({r}, {"test/loss", "val/loss"})),
+              HasSubstr("Mean over n seeds, each of the pooled test predictions of its folds, of "
+                        "other splits each the mean over its folds; 95 % intervals of val/loss are "
+                        "Student-t over seeds; those"));
+  EXPECT_THAT(flat(closing_table({r}, {"val/loss"})),
+              HasSubstr("Mean over n seeds, each the mean over its folds; 95 % intervals are "
+                        "Student-t over seeds."));
 }
 
 TEST(FoldTable, HasALineARowSeedAndFold) {
-  RowOutcome r = row("reference", {{"test/loss", {0.45, 0.6}, {{0.5, 0.4}, {0.7, 0.5}}, {}}});
+  RowOutcome r =
+      row("reference", {{"test/loss", {0.45, 0.6}, {{0.5, 0.4}, {0.7, std::nullopt}}, {}}});
   r.folds = {3, {0, 2}};
   EXPECT_EQ(fold_table({r}, {"test/loss"}),
             "row        seed  fold  test/loss\n"
             "reference     0     0        0.5\n"
             "reference     0     2        0.4\n"
             "reference     1     0        0.7\n"
-            "reference     1     2        0.5\n");
+            "reference     1     2          -\n");
 }
 
 TEST(Sparkline, RisesWithItsValuesAndLeavesGaps) {

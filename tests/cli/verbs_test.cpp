@@ -74,7 +74,8 @@ class Verbs : public testing::Test {
     return t;
   }
 
-  void finish(Index seed, double accuracy) const {
+  void finish(Index seed, double accuracy) const { finish(trial(seed), accuracy); }
+  void finish(const Trial& trial, double accuracy) const {
     RunContent content;
     content.steps = 200;
     content.metrics["train"] = {
@@ -84,7 +85,7 @@ class Verbs : public testing::Test {
     metadata.origins = {{"lr", "tiny.yaml:3:5"}};
     StudyFolder folder(study());
     folder.freeze("name: tiny\n");
-    folder.start(trial(seed))->finish(trial(seed), content, metadata);
+    folder.start(trial)->finish(trial, content, metadata);
   }
 
   // Leaves a trial as a kill does: its journal stands, nobody holds it.
@@ -133,6 +134,42 @@ TEST_F(Verbs, StatusTellsFinishedAndStoppedTrialsAndHowFarTheyAre) {
   EXPECT_THAT(output({"status", study()}),
               AllOf(HasSubstr("1 finished, 1 stopped"), HasSubstr("120/200"), HasSubstr("200/200"),
                     HasSubstr("the same run command goes on here")));
+}
+
+// study.yaml says which trials there will be, whatever stands.
+TEST_F(Verbs, StatusShowAndListCountWaitingTrials) {
+  finish(0, 0.95);
+  leave(1, 120);
+  StudyFolder(study()).freeze(
+      "schema: attune/experiment@1\nname: tiny\nkind: fit\nlr: 0.001\nseeds: [0, 1, 2, 3]\n");
+  const auto counts = HasSubstr("1 of 4 finished, 1 stopped, 2 waiting");
+  EXPECT_THAT(output({"status", study()}), AllOf(counts, HasSubstr("reference-s3  ")));
+  EXPECT_THAT(output({"show", study()}), counts);
+  EXPECT_THAT(output({"list", "studies", root_.string()}), counts);
+  const Json json = Json::parse(output({"status", study(), "--json"}), "output");
+  std::map<std::string, std::string> states;
+  for (const Json& t : *json.find("trials")->list())
+    states[place_in(*t.find("trial")->text() + "-")] = *t.find("state")->text();
+  EXPECT_EQ(states["reference-s2"], "waiting");
+  EXPECT_EQ(states["reference-s3"], "waiting");
+}
+
+// What was made with different configs is no sample of one thing.
+TEST_F(Verbs, ShowAveragesNothingOverDifferentConfigs) {
+  finish(0, 0.95);
+  finish(1, 0.93);
+  for (const Index seed : {0, 1}) {
+    Trial other = trial(seed);
+    other.config = {{"lr", 0.1, Role::result}};
+    finish(other, 0.55);
+  }
+  EXPECT_THAT(output({"show", study()}),
+              AllOf(HasSubstr("reference (lr=0.001)  2  0.94"),
+                    HasSubstr("reference (lr=0.1)    2  0.55"), HasSubstr("different configs")));
+}
+
+TEST_F(Verbs, AFolderOfStudiesThatIsNotThereIsAnError) {
+  EXPECT_THROW(output({"list", "studies", root_ / "none"}), ConfigError);
 }
 
 TEST_F(Verbs, StatusSaysWhoHoldsARunningTrial) {
@@ -188,8 +225,8 @@ TEST_F(Verbs, ShowOfAStudyHasMeansAndIntervals) {
   finish(1, 0.93);
   finish(2, 0.97);
   EXPECT_THAT(output({"show", study()}),
-              AllOf(HasSubstr("3 finished, 0 unfinished"),
-                    HasSubstr("reference  3  0.950 [0.900, 1.000]"), HasSubstr("train/loss")));
+              AllOf(HasSubstr(": 3 finished\n"), HasSubstr("reference  3  0.950 [0.900, 1.000]"),
+                    HasSubstr("train/loss")));
 }
 
 TEST_F(Verbs, ShowOfARunHasConfigWithOriginsMetricsAndCurves) {
@@ -326,8 +363,7 @@ TEST_F(Verbs, ListsAreLinesAndJson) {
   EXPECT_EQ(*ops.list()->front().find("name")->text(), "linear");
   EXPECT_EQ(ops.list()->front().find("inputs")->list()->size(), 3U);
   finish(0, 0.95);
-  EXPECT_THAT(output({"list", "studies", root_.string()}),
-              HasSubstr("tiny  1 finished, 0 unfinished"));
+  EXPECT_THAT(output({"list", "studies", root_.string()}), HasSubstr("tiny  1 finished\n"));
   EXPECT_THAT(output({"list", "probes"}), HasSubstr("gradient_norms  "));
   EXPECT_EQ(*Json::parse(output({"list", "probes", "--json"}), "output")
                  .list()

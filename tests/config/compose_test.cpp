@@ -184,10 +184,29 @@ TEST(Compose, ReferencesCannotGrowWithoutBound) {
   EXPECT_THAT(l.error(), HasSubstr("more than 32 references in a chain, or 10000 in all"));
 }
 
-TEST(Compose, AnEmptyGroupSetsNothing) {
-  const Loaded l = load(kVit + "train:\n  # steps: 5\noptim: {}\n");
-  EXPECT_EQ(l.error(), "");
-  EXPECT_EQ(l.root.train.steps, 500);
+// With all keys under it commented out a group reads as if it set something.
+TEST(Compose, AnEmptyGroupIsAnError) {
+  EXPECT_EQ(load(kVit + "train:\n  # steps: 5\n").error(),
+            "configs/a.yaml:4:1: error: train is empty; set a key under it, or remove the line\n"
+            "    4 | train:\n"
+            "      | ^ set here\n"
+            "1 error, nothing was run.");
+  EXPECT_THAT(load("model:\n  # kind: vit\n").error(),
+              AllOf(HasSubstr("model is empty"), HasSubstr("1 error,")));
+  EXPECT_EQ(load(kVit + "optim: {}\n").error(), "");
+}
+
+// One that cannot be read hides none of the others.
+TEST(Compose, BooleanKeysAnchorsAliasesAndTagsAreToldWithAllElse) {
+  const std::string errors =
+      load(
+          "model: {kind: vit, on: 1}\noptim: &o {lr: fast}\nmetrics: [*o]\ndoc: !!str x\n"
+          "train: {steps: many, yes: {no: 1}}\nmodle: 3\n")
+          .error();
+  for (const char* said : {"the key on into a boolean", "anchors (&name)", "optim.lr=fast",
+                           "aliases (*name)", "the tag '!!str'", "the key yes into a boolean",
+                           "the key no into a boolean", "train.steps=many", "'modle'", "9 errors,"})
+    EXPECT_THAT(errors, HasSubstr(said));
 }
 
 TEST(Compose, ByteOrderMarksAndWindowsLineEndsAreRead) {

@@ -213,11 +213,49 @@ TEST(Folds, ThatCannotBeSayWhatToDo) {
             "data.split.scheme=kfold has folds 0 to 2, and fold 3 was asked for");
   EXPECT_EQ(error_of(c, kfold(3), std::nullopt),
             "data.split.scheme=kfold has folds 0 to 2, and none was asked for");
-  c.group = {1, 1, 2, 3, 4, 5, 3, 6};
-  EXPECT_THAT(error_of(c, kfold(4)), HasSubstr("its 3 examples are 2 groups. Set data.split.count "
-                                               "to at most 2, or data.split.by=example"));
   c.group = {1, 1, 2, 3, 4, 5, 6, 7};
   EXPECT_THAT(error_of(c, kfold(3)), HasSubstr("when fold 0 of 3 is tested"));
+}
+
+// Each group tested alone, though it holds one class: who pools the folds has both.
+TEST(Folds, MayLackAClass) {
+  Columns c;
+  for (std::int32_t g = 0; g < 6; ++g)
+    for (int k = 0; k < 3; ++k) {
+      c.group.push_back(g);
+      c.label.push_back(g % 2);
+    }
+  SplitOptions options = kfold(6);
+  options.val = 0.3;
+  EXPECT_EQ(error_of(c, options), "no error");
+}
+
+// Three groups of both classes in two folds: one fold leaves one group to train on, which no share
+// for validation can divide.
+TEST(Folds, AdviceIsOfWhatWorksForAllFolds) {
+  Columns c;
+  for (std::int32_t i = 0; i < 60; ++i) {
+    c.group.push_back(i % 3);
+    c.label.push_back(i / 3 % 2);
+  }
+  for (const double share : {0.2, 0.5, 0.9}) {
+    SplitOptions options = kfold(2);
+    options.val = share;
+    const std::string error = error_of(c, options, 0) + error_of(c, options, 1);
+    EXPECT_THAT(error, AllOf(HasSubstr("data.split.by=example, or data.split.val=0 with "
+                                       "select.how=last"),
+                             Not(HasSubstr("What works is data.split.val=0."))));
+    options.by = SplitOptions::By::example;
+    EXPECT_EQ(error_of(c, options, 0) + error_of(c, options, 1), "no errorno error");
+    options.by = SplitOptions::By::group;
+    options.val = 0;
+    EXPECT_EQ(error_of(c, options, 0) + error_of(c, options, 1), "no errorno error");
+  }
+  SplitOptions options = kfold(3);
+  options.val = 0.1;
+  EXPECT_THAT(error_of(c, options), HasSubstr("What works is data.split.val=0.3, or"));
+  options.val = 0.3;
+  EXPECT_EQ(error_of(c, options), "no error");
 }
 
 }  // namespace

@@ -238,6 +238,8 @@ TEST(DataConfig, EveryKindHasOptionsAndOpens) {
     EXPECT_FALSE(alternatives[i].doc.empty());
     EXPECT_FALSE(alternatives[i].fields->entries().empty());
   }
+  EXPECT_THROW(config.open({.patch = 8, .seed = 0}), ConfigError);  // none is the default
+  config.kind = "phantoms";
   EXPECT_EQ(config.open({.patch = 8, .seed = 0})->n_classes(), 2);
   config.kind = "videos";
   EXPECT_THROW(config.open({.patch = 8, .seed = 0}), ConfigError);

@@ -8,51 +8,18 @@
 #include <cmath>
 #include <numeric>
 
-#include "base/error.h"
-#include "tests/import/image_files.h"
-#include "tests/import/test_folder.h"
+#include "tests/import/decode_fixture.h"
 
 namespace attune {
 namespace {
 
-using testing::AllOf;
 using testing::Each;
 using testing::ElementsAre;
 using testing::FloatNear;
 using testing::HasSubstr;
-using testing::IsEmpty;
-using testing::Pointwise;
 
 using U8 = std::vector<std::uint8_t>;
 using I16 = std::vector<std::int16_t>;
-
-class DecodeTest : public testing::Test {
- protected:
-  // Everything that a file of these bytes decodes to.
-  std::vector<Slice> decode(const std::string& bytes, const std::string& name = "image") {
-    const std::string path = folder_ / name;
-    write_file(path, bytes);
-    header_ = read_header(path);
-    std::vector<Slice> slices;
-    read_slices(path, header_, [&](Slice& slice) { slices.push_back(slice); });
-    EXPECT_EQ(static_cast<Index>(slices.size()), header_.n_slices);
-    return slices;
-  }
-  std::vector<float> gray(const std::string& bytes) { return decode(bytes).at(0).gray; }
-  std::string refusal(const std::string& bytes) {
-    try {
-      decode(bytes, "refused");
-    } catch (const DataError& error) {
-      EXPECT_THAT(error.what(), HasSubstr(folder_ / "refused"));
-      return error.what();
-    }
-    ADD_FAILURE() << "nothing was thrown";
-    return "";
-  }
-
-  TestFolder folder_;
-  FileHeader header_;
-};
 
 TEST_F(DecodeTest, PngOfEveryDepthIsAShareOfWhite) {
   EXPECT_THAT(gray(png(1, 2, 8, PngColour::gray, "\x33\xff", 2)),
@@ -301,123 +268,6 @@ TEST_F(DecodeTest, DicomWhoseNumbersCannotBeIsRefused) {
   EXPECT_THAT(gray(dicom(file)), ElementsAre('a'));
   file = {.width = 3, .pixels = bytes_of(I16{1, 2, 3, 0, 0})};
   EXPECT_THAT(gray(dicom(file)), ElementsAre(1, 2, 3));
-}
-
-// Both versions, both byte orders, plain and compressed: x of the first axis is a column.
-TEST_F(DecodeTest, NiftiIsSlicedAlongItsThirdAxis) {
-  for (const int version : {1, 2})
-    for (const bool compressed : {false, true}) {
-      const NiftiFile file{.version = version,
-                           .sizes = {2, 1, 3},
-                           .datatype = 4,
-                           .pixels = bytes_of(I16{1, 2, 3, 4, -5, 6}),
-                           .spacing = {2, 3, 9}};
-      const auto slices = decode(compressed ? gzip(nifti(file)) : nifti(file));
-      ASSERT_EQ(slices.size(), 3u);
-      EXPECT_EQ(header_.width, 2);
-      EXPECT_EQ(header_.height, 1);
-      EXPECT_THAT(slices[2].gray, ElementsAre(-5, 6));
-      EXPECT_EQ(header_.column_spacing, 2);
-      EXPECT_EQ(header_.row_spacing, 3);
-    }
-}
-
-TEST_F(DecodeTest, NiftiIsScaledInItsByteOrderAndUnits) {
-  NiftiFile file{.sizes = {2, 1}, .datatype = 4, .pixels = std::string("\0\1\1\0", 4)};
-  file.big_endian = true;
-  file.slope = 2;
-  file.intercept = -1;
-  file.spacing = {0.002, 0.003};
-  file.units = 1;  // metres
-  EXPECT_THAT(gray(nifti(file)), ElementsAre(1, 511));
-  EXPECT_FLOAT_EQ(header_.column_spacing, 2);
-  file.units = 3;  // microns
-  file.spacing = {-500, 0};
-  gray(nifti(file));
-  EXPECT_FLOAT_EQ(header_.column_spacing, 0.5F);
-  EXPECT_TRUE(std::isnan(header_.row_spacing));
-  file.datatype = 32;
-  file.pixels = std::string(16, '\0');
-  EXPECT_THAT(refusal(nifti(file)), HasSubstr("type 32"));  // complex
-}
-
-std::string metaimage(const std::string& lines, const std::string& end) {
-  return "ObjectType = Image\nNDims = 2\nBinaryData = True\n" + lines + "ElementDataFile = " + end;
-}
-
-TEST_F(DecodeTest, MetaImageIsReadFromOneFileOrTwo) {
-  const std::string lines =
-      "CompressedData = False\nDimSize = 2 1\nElementSpacing = 0.5 0.25\nElementType = MET_SHORT\n";
-  const std::string pixels = bytes_of(I16{-1, 300});
-  EXPECT_THAT(gray(metaimage(lines, "LOCAL\n") + pixels), ElementsAre(-1, 300));
-  EXPECT_EQ(header_.column_spacing, 0.5F);
-  EXPECT_EQ(header_.row_spacing, 0.25F);
-  write_file(folder_ / "image.raw", pixels);
-  EXPECT_THAT(gray(metaimage(lines, "image.raw\n")), ElementsAre(-1, 300));
-  write_file(folder_ / "image.raw", "skipped" + pixels);
-  EXPECT_THAT(gray(metaimage(lines + "HeaderSize = 7\n", "image.raw\n")), ElementsAre(-1, 300));
-  EXPECT_THAT(gray(metaimage(lines + "HeaderSize = -1\n", "image.raw")), ElementsAre(-1, 300));
-  EXPECT_THAT(
-      gray(metaimage("CompressedData = True\nDimSize = 2 1\nElementType = MET_SHORT\n", "LOCAL\n") +
-           zlib(pixels)),
-      ElementsAre(-1, 300));
-  EXPECT_THAT(gray(metaimage("BinaryDataByteOrderMSB = True\nDimSize = 1 1\nElementType = "
-                             "MET_USHORT\nElementNumberOfChannels = 3\n",
-                             "LOCAL\n") +
-                   std::string("\1\0\0\0\0\0", 6)),
-              ElementsAre(FloatNear(256 * 0.299F, 1e-4F)));
-}
-
-TEST_F(DecodeTest, NrrdIsReadFromOneFileOrTwo) {
-  const std::string head =
-      "NRRD0004\n# a comment\ntype: int16\ndimension: 3\nsizes: 2 1 2\nendian: little\n"
-      "space directions: (0.3,0.4,0) (0,0,2) (1,0,0)\nspace units: \"mm\" \"mm\" \"mm\"\nkey:=a: "
-      "b\n";
-  const std::string pixels = bytes_of(I16{1, 2, 3, 4});
-  auto slices = decode(head + "encoding: raw\n\n" + pixels);
-  EXPECT_THAT(slices.at(1).gray, ElementsAre(3, 4));
-  EXPECT_FLOAT_EQ(header_.column_spacing, 0.5F);
-  EXPECT_FLOAT_EQ(header_.row_spacing, 2);
-  EXPECT_THAT(decode(head + "encoding: gzip\n\n" + gzip(pixels)).at(1).gray, ElementsAre(3, 4));
-  write_file(folder_ / "image.raw", "one line\nxx" + pixels);
-  EXPECT_THAT(
-      decode(head + "encoding: raw\nline skip: 1\nbyte skip: 2\ndata file: image.raw\n").at(0).gray,
-      ElementsAre(1, 2));
-  EXPECT_THAT(decode(head + "encoding: raw\nbyte skip: -1\ndatafile: image.raw\n").at(1).gray,
-              ElementsAre(3, 4));
-  EXPECT_THAT(gray("NRRD0005\ntype: uchar\ndimension: 3\nsizes: 3 1 1\nkinds: RGB-color domain "
-                   "domain\nencoding: raw\nspacings: nan 0.1 0.2\nunits: \"\" \"cm\" \"cm\"\n\n" +
-                   std::string("\xff\0\0", 3)),
-              ElementsAre(FloatNear(255 * 0.299F, 1e-4F)));
-  EXPECT_FLOAT_EQ(header_.column_spacing, 1);
-  EXPECT_THAT(refusal("NRRD0005\ntype: uchar\ndimension: 3\nsizes: 2 1 1\nkinds: vector domain "
-                      "domain\nencoding: raw\n\nab"),
-              HasSubstr("kind vector"));
-  EXPECT_THAT(refusal("NRRD0004\ntype: uchar\ndimension: 1\nsizes: 2\nencoding: hex\n\n00ff"),
-              HasSubstr("'hex'"));
-}
-
-TEST_F(DecodeTest, HeadersTakePixelsFromTheirOwnFolderOnly) {
-  const std::string outside = TestFolder() / "x";  // its folder goes at once: never read
-  for (const std::string& name :
-       {std::string("/etc/passwd"), std::string("../x.raw"), std::string("../../etc/passwd"),
-        std::string("a/../../x"), outside}) {
-    EXPECT_THAT(refusal(metaimage("DimSize = 2 1\nElementType = MET_UCHAR\n", name + "\n")),
-                AllOf(HasSubstr("outside"), HasSubstr(name)));
-    EXPECT_THAT(
-        refusal("NRRD0004\ntype: uchar\ndimension: 2\nsizes: 2 1\nencoding: raw\ndata file: " +
-                name + "\n"),
-        AllOf(HasSubstr("outside"), HasSubstr(name)));
-  }
-  EXPECT_THAT(refusal(metaimage("DimSize = 2 1\nElementType = MET_UCHAR\n", "gone.raw\n")),
-              HasSubstr("gone.raw, which is not there"));
-  // A link is where it leads to.
-  ASSERT_EQ(symlink("/etc/passwd", (folder_ / "link.raw").c_str()), 0);
-  EXPECT_THAT(refusal(metaimage("DimSize = 2 1\nElementType = MET_UCHAR\n", "link.raw\n")),
-              HasSubstr("outside"));
-  for (const char* several : {"LIST", "slice%03d.raw 1 9 1"})
-    EXPECT_THAT(refusal(metaimage("DimSize = 2 1\nElementType = MET_UCHAR\n", several)),
-                HasSubstr("several files"));
 }
 
 TEST_F(DecodeTest, WhatIsNoImageIsNoneWhateverItsName) {

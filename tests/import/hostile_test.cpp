@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <chrono>
 #include <cmath>
@@ -13,6 +15,7 @@
 #include "import/child.h"
 #include "import/decode.h"
 #include "import/import.h"
+#include "import/source.h"
 #include "tests/import/image_files.h"
 #include "tests/import/test_folder.h"
 
@@ -207,6 +210,30 @@ TEST_F(HostileTest, WhatIsNoFileIsNeitherOpenedNorFollowed) {
   EXPECT_THAT(message, HasSubstr("5 rows name what is no file"));
   for (const char* name : {"folder.png", "pipe.dcm", "loop1.png", "lost.png", "up/labels.csv"})
     EXPECT_THAT(message, HasSubstr(name));
+}
+
+TEST_F(HostileTest, AFolderThatMayNotBeReadIsNamed) {
+  fs::create_directories(folder_ / "src/x");
+  fs::create_directories(folder_ / "src/y/deep");
+  fs::permissions(folder_.path(), fs::perms::all);
+  fs::permissions(folder_ / "src/y/deep", fs::perms::none);
+  const pid_t child = fork();  // in a process that is not root
+  if (child == 0) {
+    const bool is_nobody = geteuid() != 0 || setuid(65534) == 0;
+    try {
+      files_below(folder_ / "src");
+    } catch (const DataError& error) {
+      _exit(is_nobody && std::string(error.what()) ==
+                             (folder_ / "src/y/deep") + " cannot be read: Permission denied"
+                ? 0
+                : 1);
+    }
+    _exit(2);
+  }
+  int status = 0;
+  waitpid(child, &status, 0);
+  EXPECT_EQ(WEXITSTATUS(status), 0);
+  fs::permissions(folder_ / "src/y/deep", fs::perms::all);
 }
 
 TEST_F(HostileTest, TextAndNothingAndWhatCannotBeReadAreNamed) {

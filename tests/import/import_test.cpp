@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include <algorithm>
@@ -151,6 +152,20 @@ TEST_F(ImportTest, AWindowClipsAndScalesAllButPngAndJpeg) {
   EXPECT_THAT(pixels(1), ElementsAre(0, 0.5F, 1));
 }
 
+// Values are divided by its width, as floats.
+TEST_F(ImportTest, AWindowHasAWidth) {
+  add("a.nrrd", "NRRD0004\ntype: uchar\ndimension: 2\nsizes: 2 1\nencoding: raw\n\nab");
+  write_file(options_.labels, "file,label\na.nrrd,x\n");
+  const double infinite = std::numeric_limits<double>::infinity();
+  for (const auto& window : std::vector<std::pair<double, double>>{
+           {-infinite, infinite}, {0, infinite}, {-1e308, 1e308}, {0, 1e-300}, {1e9, 1e9 + 1}}) {
+    options_.window = window;
+    EXPECT_THAT([&] { import_images(options_); },
+                testing::ThrowsMessage<ConfigError>(HasSubstr("by which no value can be divided")));
+    EXPECT_FALSE(fs::exists(options_.output));
+  }
+}
+
 // 8 bits: least 0, largest 255; windowed to 55 … 155, then inverted.
 TEST_F(ImportTest, InvertedDicomIsTurnedSoThatMoreIsBrighter) {
   DicomFile file{.width = 3, .pixels = "\x01\x69\xff", .photometric = "MONOCHROME1"};
@@ -245,6 +260,17 @@ TEST_F(ImportTest, TheOutputMayBeNeitherAnInputNorAFolder) {
   EXPECT_THAT(refusal(folder_ / "gone/out.h5"), HasSubstr("gone is no folder; make it"));
   EXPECT_EQ(fs::file_size(options_.labels), labels.size());
   EXPECT_EQ(read_header(image).width, 5);
+  // What else is there is nobody's to replace: the pixels that a header names, a pipe, any file.
+  write_file(folder_ / "src/pixels.raw", "ab");
+  add("b.nhdr",
+      "NRRD0004\ntype: uchar\ndimension: 2\nsizes: 2 1\nencoding: raw\ndata file: pixels.raw\n");
+  write_file(options_.labels, labels + "b.nhdr,x\n");
+  EXPECT_THAT(refusal(folder_ / "src/pixels.raw"),
+              HasSubstr("is there already, and is no file of schema attune.dataset@1"));
+  EXPECT_EQ(fs::file_size(folder_ / "src/pixels.raw"), 2U);
+  ASSERT_EQ(mkfifo((folder_ / "pipe").c_str(), 0600), 0);
+  EXPECT_THAT(refusal(folder_ / "pipe"), HasSubstr("no file that could be replaced"));
+  EXPECT_TRUE(fs::is_fifo(folder_ / "pipe"));
   // A dataset file that lies among the images may be written again.
   EXPECT_EQ(refusal(folder_ / "src/out.h5"), "nothing was thrown");
   EXPECT_EQ(refusal(folder_ / "src/out.h5"), "nothing was thrown");

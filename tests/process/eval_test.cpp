@@ -313,6 +313,47 @@ TEST_F(Eval, WhereTheResultMayGoIsCheckedFirst) {
   EXPECT_EQ(list_folder(folder_ / "there"), std::vector<std::string>());
 }
 
+// Only an evaluation is replaced: neither what the study keeps nor the data of others.
+TEST_F(Eval, WhatIsNoEvaluationIsNotReplaced) {
+  const std::string run = train(PixelType::uint8), data = folder_ / "data.h5";
+  write_images(folder_ / "other.h5", PixelType::uint8);
+  std::filesystem::copy_file(run, folder_ / "run.h5");
+  for (const std::string& out : {run.substr(0, run.rfind('.')) + ".meta.json", folder_ / "other.h5",
+                                 folder_ / "run.h5", folder_ / "ct.yaml"}) {
+    const std::string before = read_file(out);
+    const Finished refused = eval(run, data, {"-o", out});
+    EXPECT_EQ(refused.code, 2) << out;
+    EXPECT_THAT(refused.err, HasSubstr("is no file of schema attune.eval@1"));
+    EXPECT_EQ(read_file(out), before) << out;
+  }
+  EXPECT_EQ(eval(run, data, {"-o", folder_ / "e.h5"}).code, 0);
+  EXPECT_EQ(eval(run, data, {"-o", folder_ / "e.h5"}).code, 0);
+}
+
+// A metric that is left without an interval says why.
+TEST_F(Eval, AnIntervalThatCannotBeSaysWhy) {
+  const std::string run = train(PixelType::uint8);
+  ImageTable table = DatasetFile(folder_ / "data.h5").table();
+  const auto with_groups = [&](const std::string& name, std::vector<std::int32_t> groups) {
+    table.group = std::move(groups);
+    DatasetFileWriter writer(folder_ / name, table);
+    for (Index i = 0; i < table.size(); ++i) {
+      const std::vector<std::uint8_t> pixels(static_cast<std::size_t>(table.n_pixels(i)), 9);
+      writer.append(View<const std::uint8_t>(pixels.data(), Shape{table.n_pixels(i)}));
+    }
+    writer.finish();
+    return eval(run, folder_ / name).out;
+  };
+  EXPECT_THAT(with_groups("one.h5", std::vector<std::int32_t>(60, 4)),
+              HasSubstr("No intervals: one group says nothing of others."));
+  std::vector<std::int32_t> groups(60, 1000);
+  for (std::size_t i = 0; i < 60; ++i)
+    if (table.label[i] == 0) groups[i] = static_cast<std::int32_t>(i);
+  EXPECT_THAT(with_groups("class.h5", groups),
+              AllOf(HasSubstr("Intervals for new groups, from the 31 here"),
+                    HasSubstr("balanced_accuracy, auc: a class that stands")));
+}
+
 // Finite weights may still have outputs that are not.
 TEST_F(Eval, AnOverflowNamesTheImage) {
   RunFile run = read_run_file(train(PixelType::uint8));

@@ -39,7 +39,14 @@ int code_of(int status) { return WIFEXITED(status) ? WEXITSTATUS(status) : 128 +
 
 Finished run_attune(const std::vector<std::string>& arguments) {
   const TestFolder folder;
-  const std::string out_path = folder / "out", err_path = folder / "err";
+  Finished finished = run_attune(arguments, folder / "out");
+  finished.out = read_file(folder / "out");
+  return finished;
+}
+
+Finished run_attune(const std::vector<std::string>& arguments, const std::string& out_path) {
+  const TestFolder folder;
+  const std::string err_path = folder / "err";
   const int out = open(out_path.c_str(), O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
   const int err = open(err_path.c_str(), O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
   const int pid = spawn(arguments, out, err);
@@ -47,7 +54,7 @@ Finished run_attune(const std::vector<std::string>& arguments) {
   waitpid(pid, &status, 0);
   close(out);
   close(err);
-  return {code_of(status), read_file(out_path), read_file(err_path)};
+  return {code_of(status), "", read_file(err_path)};
 }
 
 Started::Started(const std::vector<std::string>& arguments) {

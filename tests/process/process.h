@@ -13,6 +13,8 @@ struct Finished {
 
 // The program under test, as users start it; output is caught.
 Finished run_attune(const std::vector<std::string>& arguments);
+// The same with stdout going to `out`, a device.
+Finished run_attune(const std::vector<std::string>& arguments, const std::string& out);
 
 // The same in the background, output thrown away, in a process group of its own.
 class Started {

@@ -11,9 +11,12 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <limits>
 
 #include "base/files.h"
 #include "base/json.h"
+#include "base/text.h"
+#include "storage/run_file.h"
 #include "tests/process/kills.h"
 #include "tests/process/process.h"
 #include "tests/small_disk.h"
@@ -163,6 +166,20 @@ TEST(Run, WeightsThatDoNotFitCreateNothing) {
   }
 }
 
+TEST(Run, WeightsThatAreNoNumbersCreateNothing) {
+  const TestFolder folder;
+  ASSERT_EQ(run_attune(small_run(folder / "a", {"seeds=[0]"})).code, 0);
+  RunFile run = read_run_file(files(folder / "a", ".h5")[0]);
+  run.content.weights[0].tensors[1].values[0] = std::numeric_limits<float>::quiet_NaN();
+  write_synced(folder / "nan.h5", run_file_bytes(run.trial, run.content, "test"));
+  const Finished bad =
+      run_attune(small_run(folder / "bad", {"train.init_from=" + (folder / "nan.h5")}));
+  EXPECT_EQ(bad.code, 2);
+  EXPECT_THAT(bad.err,
+              AllOf(HasSubstr("hold NaN"), HasSubstr(run.content.weights[0].tensors[1].name)));
+  EXPECT_FALSE(std::filesystem::exists(folder / "bad"));
+}
+
 TEST(Run, ErrorsOfAConfigCreateNothing) {
   const TestFolder folder;
   for (const auto& [word, key] : std::vector<std::pair<std::string, std::string>>{
@@ -172,12 +189,23 @@ TEST(Run, ErrorsOfAConfigCreateNothing) {
            {"model.norm=sideways", "model.norm=sideways"},
            {"model.n_heads=7", "model.n_heads=7 does not divide model.d_model=32"},
            {"train.batch_tokens=3", "train.batch_tokens=3"},
-           {"--seeds=5", "--seeds"}}) {
-    const Finished run = run_attune(small_run(folder / "bad", {word}));
+           {"--seeds=5", "--seeds"},
+           {"--seeds=0", "write 0-0"},
+           {"--seeds=0-1", "--seeds and seeds= both say which seeds"},
+           {"model.pool=cls model.attention.pattern=causal", "sees itself alone"}}) {
+    Words words;
+    for (const std::string_view each : split(word, ' ')) words.emplace_back(each);
+    const Finished run = run_attune(small_run(folder / "bad", words));
     EXPECT_EQ(run.code, 2) << word;
     EXPECT_THAT(run.err, HasSubstr(key)) << word;
     EXPECT_FALSE(std::filesystem::exists(folder / "bad")) << word;
   }
+}
+
+TEST(Run, AnOutputFolderThatIsNoneIsAnErrorOfTheCommandLine) {
+  const Finished run = run_attune(small_run("/dev/null"));
+  EXPECT_EQ(run.code, 2);
+  EXPECT_THAT(run.err, HasSubstr("-o /dev/null is no folder"));
 }
 
 TEST(Run, ADivergedRunIsAnOutcome) {
@@ -257,6 +285,66 @@ TEST(Run, AFullDiskIsOneClearErrorAndNothingIsLost) {
   ASSERT_EQ(run_attune(small_run(folder / "whole", more)).code, 0);
   EXPECT_EQ(run_file_bytes_in(small), run_file_bytes_in(folder / "whole"));
   umount(small.c_str());
+}
+
+// A result that nobody gets is none.
+TEST(Run, OutputThatIsLostIsAnError) {
+  const TestFolder folder;
+  ASSERT_EQ(run_attune(small_run(folder / "a", {"seeds=[0]"})).code, 0);
+  for (const Words& words :
+       {small_run(folder / "a", {"seeds=[0]"}), Words{"show", folder / "a/quickstart"},
+        Words{"list", "ops"}, Words{"--version"}, Words{"run", "--help"}}) {
+    const Finished lost = run_attune(words, "/dev/full");
+    EXPECT_EQ(lost.code, 1) << words.front();
+    EXPECT_THAT(lost.err, HasSubstr("output could not be written: No space left on device"))
+        << words.front();
+  }
+}
+
+// Programs read stdout and stderr whole: nothing but JSON on either.
+TEST(Run, JsonStandsAlone) {
+  const TestFolder folder;
+  const auto started = [&folder](Words more) {
+    Words words = small_run(folder / "a", std::move(more));
+    words.erase(std::find(words.begin(), words.end(), "-q"));
+    words.push_back("--json");
+    return run_attune(words);
+  };
+  for (int i = 0; i < 2; ++i) {  // trained, and finished already
+    const Finished run = started({"seeds=[0]"});
+    EXPECT_EQ(run.code, 0);
+    EXPECT_EQ(run.err, "");
+    EXPECT_TRUE(Json::parse(run.out, "out").find("rows"));
+  }
+  const Finished stopped =
+      started({"name=long", "train.steps=100000", "train.eval_every=1000", "--max-time", "1s"});
+  EXPECT_EQ(stopped.code, 85);
+  EXPECT_EQ(*Json::parse(stopped.out, "out").find("missing")->integer(), 2);
+  EXPECT_EQ(*Json::parse(stopped.err, "err").find("exit")->integer(), 85);
+  const Finished bad = started({"model.n_heads=7", "--sedes=3"});
+  const Json error = Json::parse(bad.err, "err").find("errors")->list()->front();
+  EXPECT_EQ(*error.find("file")->text(), "command line");
+  EXPECT_THAT(*error.find("message")->text(), testing::StartsWith("unknown option '--sedes'"));
+  const Finished heads = started({"model.n_heads=7"});
+  const Json said = Json::parse(heads.err, "err").find("errors")->list()->front();
+  EXPECT_THAT(*said.find("notes")->list()->front().find("file")->text(),
+              HasSubstr("quickstart.yaml"));
+  EXPECT_GT(*said.find("notes")->list()->front().find("line")->integer(), 0);
+  for (const char* what : {"job", "study", "origin"}) {
+    const Json config = Json::parse(started({"--cfg", what}).out, what);
+    EXPECT_TRUE(config.find("optim.lr")) << what;
+  }
+}
+
+TEST(Run, AnErrorIsToldOnce) {
+  const TestFolder folder;
+  const Finished run = run_attune(small_run(
+      folder / "b", {"seeds=[0]", "optim.lr=100", "optim.clip_norm=null", "schedule.warmup=0",
+                     "model.norm=none", "model.n_layers=12", "numerics.nan=stop_study"}));
+  EXPECT_EQ(run.code, 1);
+  const std::size_t first = run.err.find("numerics.nan");
+  ASSERT_NE(first, run.err.npos) << run.err;
+  EXPECT_EQ(run.err.find("numerics.nan", first + 1), run.err.npos) << run.err;
 }
 
 TEST(Run, ARehearsalKeepsNothing) {

@@ -1,6 +1,8 @@
 // What is wrong with splits, baselines and metrics is said before anything runs.
 #include <gmock/gmock.h>
 
+#include "base/files.h"
+#include "storage/run_file.h"
 #include "tests/study/study_fixture.h"
 
 namespace attune {
@@ -47,6 +49,49 @@ TEST_F(StudyTest, WhatStandsUnderTestMustFitTheScheme) {
     EXPECT_THAT(error, AllOf(HasSubstr(said), HasSubstr("t.yaml:7:"))) << split;
     EXPECT_THAT(error, HasSubstr("1 error, nothing was run")) << split;
   }
+}
+
+TEST_F(StudyTest, KindDataAndModelAreForTheConfigToSay) {
+  EXPECT_EQ(error_of("schema: attune/experiment@1\nname: t\noptim: {lr: fast}\n"),
+            "t.yaml: error: kind must be set: what a trial does (one of `attune list kinds`)\n"
+            "t.yaml: error: data.kind must be set: phantoms | images\n"
+            "t.yaml: error: model.kind must be set: vit | encoder | decoder | mlp | linear\n"
+            "t.yaml:3:9: error: optim.lr=fast is no number\n"
+            "    3 | optim: {lr: fast}\n"
+            "      |             ^ set here\n"
+            "4 errors, nothing was run.");
+}
+
+TEST_F(StudyTest, AClassTokenMustSeeTheImage) {
+  const std::vector<std::string> causal = {"model.pool=cls", "model.attention.pattern=causal"};
+  EXPECT_THAT(error_of(experiment("{scheme: holdout}"), causal),
+              AllOf(HasSubstr("model.pool=cls reads the class token"),
+                    HasSubstr("model.attention.pattern=causal sees itself alone"),
+                    HasSubstr("model.attention.pattern=full")));
+  EXPECT_EQ(error_of(experiment("{scheme: holdout}"), {causal.front()}), "no error");
+  EXPECT_EQ(error_of(experiment("{scheme: holdout}"), {causal.back()}), "no error");
+}
+
+TEST_F(StudyTest, OneClassIsNothingToLearn) {
+  write_small_images(folder / "small.h5", 30, 1);
+  EXPECT_THAT(error_of(experiment("{scheme: holdout}")),
+              AllOf(HasSubstr("t.yaml:6:3: error: all examples are of one class ('a')"),
+                    HasSubstr("at least two")));
+}
+
+TEST_F(StudyTest, WeightsToStartFromAreToldWholeAndMustBeNumbers) {
+  const std::string path = folder / "weights.h5";
+  const auto write = [&path](const std::string& name, float value) {
+    RunContent content = empty_content();
+    content.weights = {{"chosen", 0, {{name, {2}, {1, value}}}}};
+    write_synced(path, run_file_bytes(sample_trial(), content, "test"));
+  };
+  write("head.bias", 1);
+  const std::string more = "results: {hash_every: 100}\n";
+  const std::string missing =
+      error_of(experiment("{scheme: holdout}", more), {"train.init_from=" + path});
+  EXPECT_THAT(missing, AllOf(HasSubstr("command line: error: "), HasSubstr("'head.weight'"),
+                             HasSubstr("'patch.weight'"), HasSubstr("'patch.bias'")));
 }
 
 TEST_F(StudyTest, OnTheCommandLineToo) {
@@ -122,6 +167,24 @@ TEST_F(StudyTest, AMetricThatASplitCannotHaveNamesFoldSplitAndClass) {
             "no error");
   EXPECT_EQ(error_of(experiment("{val: 0}", "select: {how: last}\n")), "no error");
   EXPECT_THAT(error_of(experiment("{val: 0}")), HasSubstr("the val split is empty"));
+}
+
+TEST_F(StudyTest, AMetricStandsOnce) {
+  EXPECT_THAT(error_of(experiment("{}", "metrics: [test/auc, test/loss, test/auc]\n")),
+              HasSubstr("metrics has 'test/auc' twice"));
+}
+
+// A fold that is one group has one class, and no AUC; the folds together have one.
+TEST_F(StudyTest, AMetricOfFoldsMustExistOverAllOfThem) {
+  write_small_images(folder / "small.h5", 6);
+  const std::string metrics = "metrics: [test/accuracy, test/auc]\nbaselines: [size_only]\n";
+  const auto split = [](const std::string& test) {
+    return "{scheme: kfold, count: 6, val: 0.3, test: " + test + "}";
+  };
+  EXPECT_EQ(error_of(experiment(split("all"), metrics)), "no error");
+  EXPECT_THAT(error_of(experiment(split("[2]"), metrics)),
+              HasSubstr("metrics asks for test/auc, which even over all folds that are trials "
+                        "cannot be had: none of the"));
 }
 
 TEST_F(StudyTest, AucOfThreeClassesCannotBeAskedFor) {

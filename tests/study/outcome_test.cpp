@@ -44,9 +44,11 @@ class OutcomeTest : public testing::Test {
     }
     scored.logits = p.output;
     scored.target = p.target;
-    for (const char* name : {"accuracy", "auc"})
-      if (const auto value = classification_metric(name, scored))
-        content.final.push_back({"test", name, *value, "1", "maximize", "last"});
+    content.predictions["val"] = p;  // any will do
+    for (const char* split : {"test", "val"})
+      for (const char* name : {"accuracy", "auc"})
+        if (const auto value = classification_metric(name, scored))
+          content.final.push_back({split, name, *value, "1", "maximize", "last"});
     content.final.push_back({"val", "loss", val_loss, "nat", "minimize", "last"});
     const std::string path = folder_ / fmt::format("{}-{}.h5", seed, fold.value_or(-1));
     write_atomically(path, run_file_bytes(trial, content, "build"));
@@ -65,10 +67,10 @@ TEST_F(OutcomeTest, AMetricOfASeedIsThatOfItsPooledPredictions) {
   EXPECT_THAT(outcome.metrics[0].values, ElementsAre(0.75));
   EXPECT_THAT(outcome.metrics[0].by_fold[0], ElementsAre(1, 0));
   EXPECT_THAT(outcome.metrics[1].values, ElementsAre(DoubleEq(0.6)));
-  EXPECT_THAT(outcome.pooled[0].example, ElementsAre(2, 3, 4, 6));
-  EXPECT_THAT(outcome.pooled[0].group, ElementsAre(1, 1, 2, 3));
-  EXPECT_THAT(outcome.pooled[0].scored.target, ElementsAre(0, 1, 1, 1));
-  EXPECT_THAT(outcome.pooled[0].scored.logits, ElementsAre(0, -1, 0, -2, 0, 1, 0, 2));
+  EXPECT_THAT(outcome.pooled.at("test")[0].example, ElementsAre(2, 3, 4, 6));
+  EXPECT_THAT(outcome.pooled.at("test")[0].group, ElementsAre(1, 1, 2, 3));
+  EXPECT_THAT(outcome.pooled.at("test")[0].scored.target, ElementsAre(0, 1, 1, 1));
+  EXPECT_THAT(outcome.pooled.at("test")[0].scored.logits, ElementsAre(0, -1, 0, -2, 0, 1, 0, 2));
 }
 
 // Pairs across folds count: 1 of class 1 against −3 and 2 of class 0, 5 against the same.
@@ -109,6 +111,63 @@ TEST_F(OutcomeTest, TheIntervalOfPooledPredictionsIsOverGroupsAsWell) {
   const MetricEstimate loss = outcome.metrics[1].estimate;
   EXPECT_FALSE(loss.group_share);
   EXPECT_NEAR(loss.interval->high - loss.mean, t * 0.25, 1e-8);
+}
+
+using Over = MetricEstimate::Over;
+
+TEST_F(OutcomeTest, AMetricThatNoFoldHasIsThatOfItsPool) {
+  const std::vector<TrialFile> trials = {write(0, 0, {{0, 1, 1}, {1, 1, -3}}),
+                                         write(0, 1, {{2, 0, 2}, {3, 0, -5}})};
+  const RowOutcome outcome =
+      outcome_of_row("r", kTwoFolds, trials, {"test/auc", "test/accuracy", "val/auc"});
+  ASSERT_EQ(outcome.metrics.size(), 2U);  // val/auc is of single folds
+  EXPECT_THAT(outcome.metrics[0].values, ElementsAre(0.5));
+  EXPECT_THAT(outcome.metrics[0].by_fold[0], ElementsAre(std::nullopt, std::nullopt));
+}
+
+// The variance between groups is undefined where there is one.
+TEST_F(OutcomeTest, OneTestGroupSaysNothingOfOthers) {
+  const auto estimate = [&](const std::vector<TrialFile>& trials) {
+    return outcome_of_row("r", {}, trials, {"test/accuracy"}).metrics[0].estimate;
+  };
+  const MetricEstimate two = estimate({write(0, std::nullopt, {{0, 1, 1}, {1, 0, -1}}),
+                                       write(1, std::nullopt, {{0, 1, 1}, {1, 0, 1}})});
+  EXPECT_EQ(two.over, Over::these_examples);
+  EXPECT_FALSE(two.group_share);
+  EXPECT_NEAR(two.interval->high - two.mean, 12.706204736 * 0.25, 1e-8);  // Student's, over seeds
+}
+
+// Without group 0 there is no class 1, and no AUC: its groups cannot be left out one by one.
+TEST_F(OutcomeTest, AClassInOneTestGroupSaysNothingOfOthers) {
+  const std::vector<Predicted> test = {{0, 1, 1}, {2, 0, -1}, {3, 0, 2}, {4, 0, -1}};
+  const std::vector<std::string> metrics = {"test/accuracy", "test/auc"};
+  const RowOutcome two = outcome_of_row(
+      "r", {}, {write(0, std::nullopt, test), write(1, std::nullopt, test)}, metrics);
+  EXPECT_EQ(two.metrics[0].estimate.over, Over::seeds_and_groups);
+  EXPECT_EQ(two.metrics[1].estimate.over, Over::these_examples);
+  EXPECT_FALSE(two.metrics[1].estimate.group_share);
+  const RowOutcome one =
+      outcome_of_row("r", {2, {0}}, {write(0, 0, test)}, {"test/accuracy", "test/auc", "val/auc"});
+  EXPECT_EQ(one.metrics[0].estimate.over, Over::groups);
+  EXPECT_FALSE(one.metrics[0].estimate.group_share);  // of the seeds' nothing is known
+  EXPECT_EQ(one.metrics[1].estimate.over, Over::one_group);
+  EXPECT_FALSE(one.metrics[1].estimate.interval);
+  EXPECT_EQ(one.metrics[2].estimate.over, Over::one_seed);
+}
+
+// Validation examples without folds are the same for all seeds, as test examples are; with folds
+// they come in several, and values are means.
+TEST_F(OutcomeTest, ValidationIsCrossedWithoutFoldsToo) {
+  const std::vector<Predicted> test = {{0, 1, 1}, {1, 0, -1}, {2, 1, 1}, {3, 0, 1}};
+  const RowOutcome outcome = outcome_of_row(
+      "r", {}, {write(0, std::nullopt, test), write(1, std::nullopt, test)}, {"val/accuracy"});
+  const MetricEstimate crossed = outcome.metrics[0].estimate;
+  EXPECT_EQ(crossed.over, Over::seeds_and_groups);
+  EXPECT_NEAR(crossed.interval->high - crossed.mean, 12.706204736 * 0.25, 1e-8);
+  const RowOutcome folds =
+      outcome_of_row("r", {2, {0}}, {write(0, 0, test), write(1, 0, test)}, {"val/accuracy"});
+  EXPECT_EQ(folds.metrics[0].estimate.over, Over::seeds);
+  EXPECT_DOUBLE_EQ(folds.metrics[0].estimate.interval->high, 0.75);
 }
 
 // The same four examples without folds: what the seed does not redraw is a sample of groups.

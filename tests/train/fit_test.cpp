@@ -20,6 +20,7 @@ TEST(Fit, WithoutDropoutTheModelLearnsItsTrainingImagesByHeart) {
   images.split.by = SplitOptions::By::example;
   images.split.stratify = SplitOptions::Stratify::none;
   TrainerOptions options;
+  options.model.kind = "vit";
   auto& vit = static_cast<VitOptions&>(options.model.find("vit"));
   vit.patch = 8;
   vit.d_model = 64;

@@ -19,6 +19,7 @@ using testing::ElementsAre;
 class TrainerTest : public testing::Test {
  protected:
   TrainerTest() {
+    options.model.kind = "vit";
     auto& vit = static_cast<VitOptions&>(options.model.find("vit"));
     vit.patch = 8;
     vit.d_model = 16;
