@@ -75,8 +75,7 @@ std::string help_json(const Verb* verb) {
 std::string help_text(std::size_t width) {
   width = std::min(width, kWidest);
   std::string text =
-      wrap("attune, a laboratory for attention: a claim is a YAML file, one command answers it.",
-           width) +
+      wrap("attune, a laboratory for attention: a YAML file is a claim, a run its answer.", width) +
       "\n\nusage: attune VERB ...\n\n";
   std::vector<std::pair<std::string, std::string>> rows;
   for (const Verb& verb : verbs()) rows.emplace_back("  " + verb.name, verb.summary);

@@ -1,7 +1,5 @@
 #include "nn/attention_spec.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <charconv>
 #include <cmath>

@@ -1,7 +1,5 @@
 #include "nn/positions.h"
 
-#include <fmt/format.h>
-
 namespace attune {
 namespace {
 

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <limits>
 
+#include "kernels/random.h"
 #include "kernels/softmax_rows.h"
 #include "tests/reference/attention_reference.h"
 #include "tests/reference/kernel_checks.h"
@@ -34,6 +35,13 @@ Array<Real> normalised(Normaliser normaliser, const Array<Real>& x, Real tempera
   normalise_rows(normaliser, in(x), lengths ? in(*lengths) : View<const std::int32_t>(),
                  temperature, y.view());
   return y;
+}
+
+// n draws of N(0, σ²).
+Array<double> normal_row(Index n, double sigma, std::uint64_t seed) {
+  Array<double> x({1, n});
+  fill_normal(Stream(seed), sigma, x.view());
+  return x;
 }
 
 template <class Real>
@@ -168,6 +176,47 @@ TEST(NormaliserJacobians, AreTheClosedForms) {
   }
 }
 
+// T2: no direction grows by more than a half in the softmax's Jacobian, and (1, −1) does at (½, ½).
+TEST(SoftmaxJacobian, GrowsNothingByMoreThanAHalf) {
+  const auto growth = [](const Array<double>& y) {
+    const Index n = y.size();
+    Array<double> v = row_of<double>(n, 1, 9);
+    double norm = 0;
+    for (int step = 0; step < 200; ++step) {  // the power method
+      norm = 0;
+      for (Index j = 0; j < n; ++j) norm += v[j] * v[j];
+      for (Index j = 0; j < n; ++j) v[j] /= std::sqrt(norm);
+      v = jacobian_times(Normaliser::softmax, y, v);
+    }
+    norm = 0;
+    for (Index j = 0; j < n; ++j) norm += v[j] * v[j];
+    return std::sqrt(norm);
+  };
+  EXPECT_NEAR(growth(normalised(Normaliser::softmax, Array<double>({1, 2}))), 0.5, 1e-15);
+  for (const std::uint64_t seed : {1U, 2U, 3U})
+    EXPECT_LT(growth(normalised(Normaliser::softmax, row_of<double>(15, 2, seed))), 0.5);
+}
+
+// T11: one signal of s among N noise keys of N(0, σ²) gets all the weight iff each of them is 1
+// (sparsemax) or 2 (1.5-entmax) below it, with probability Φ((s − gap)/σ)^N.
+TEST(Supports, AreTheSignalAloneAsOftenAsTheoryGives) {
+  const double s = 5, sigma = 1;
+  const int draws = 1500;
+  for (const auto& [normaliser, gap, n] : {std::tuple{Normaliser::sparsemax, 1.0, Index(4096)},
+                                           {Normaliser::entmax15, 2.0, Index(512)}}) {
+    const double wanted =
+        std::pow(1 - std::erfc((s - gap) / sigma / std::sqrt(2.0)) / 2, static_cast<double>(n));
+    int alone = 0;
+    for (int draw = 0; draw < draws; ++draw) {
+      auto x = normal_row(n + 1, sigma, static_cast<std::uint64_t>(draw));
+      x[0] = s;
+      alone += normalised(normaliser, x)[0] == 1;
+    }
+    const double sd = std::sqrt(wanted * (1 - wanted) / draws);
+    EXPECT_NEAR(alone / double(draws), wanted, 4 * sd) << n << " noise keys";
+  }
+}
+
 double entropy(const Array<double>& p) {
   double h = 0;
   for (Index j = 0; j < p.size(); ++j) h -= p[j] > 0 ? p[j] * std::log(p[j]) : 0;
@@ -217,17 +266,12 @@ TEST(Supports, HaveTheSizeThatTheoryGives) {
   };
   for (const Normaliser normaliser : kSparse) {
     for (const double sigma : {0.1, 0.5}) {
-      const Stream stream(17);
       const int draws = 400;
-      Array<double> x({draws, n});
-      for (Index i = 0; i < x.size(); ++i) {
-        const double u = stream.uniform(std::uint64_t(2 * i)),
-                     v = stream.uniform(std::uint64_t(2 * i + 1));
-        x[i] = sigma * std::sqrt(-2 * std::log(u)) * std::cos(2 * M_PI * v);
-      }
-      const auto y = normalised(normaliser, x);
       double support = 0;
-      for (Index i = 0; i < y.size(); ++i) support += y[i] > 0 ? 1.0 / draws : 0;
+      for (int draw = 0; draw < draws; ++draw) {
+        const auto y = normalised(normaliser, normal_row(n, sigma, 1000U + std::uint64_t(draw)));
+        for (Index j = 0; j < n; ++j) support += y[j] > 0 ? 1.0 / draws : 0;
+      }
       const double theory = predicted(normaliser, sigma);
       if (normaliser == Normaliser::sparsemax) {
         EXPECT_GT(support, theory + 0.4) << sigma;

@@ -114,6 +114,32 @@ TEST(MultiHeadAttention, CausalLeaksNothing) {
   }
 }
 
+// T19: L layers see L windows far to each side, and not a row further.
+TEST(Encoder, SeesAsFarAsItsWindowsReach) {
+  for (const auto& [pattern, dilation] :
+       {std::pair{kernels::Pattern::window, Index(1)}, {kernels::Pattern::dilated, Index(3)}}) {
+    EncoderOptions options;
+    options.d_model = 8;
+    options.n_layers = 3;
+    options.n_heads = 2;
+    options.attention.pattern = pattern;
+    options.attention.window = 2;
+    options.attention.dilation = dilation;
+    LayerBench<double> bench({0, 60});
+    const auto encoder = bench.build([&](Registry& r) { return Encoder(r, "e", options); });
+    const Array x = Array::random({60, 8}, 2);
+    Array dy(x.shape());
+    std::fill_n(dy.view().row(30), 8, 1.0);
+    const Array dx = bench.run(encoder, x, &dy).dx;
+    for (Index i = 0; i < 60; ++i) {
+      const bool any =
+          std::any_of(dx.view().row(i), dx.view().row(i) + 8, [](double g) { return g != 0; });
+      const Index far = std::abs(i - 30);
+      EXPECT_EQ(any, far <= 3 * 2 * dilation && far % dilation == 0) << "row " << i;
+    }
+  }
+}
+
 TEST(MultiHeadAttention, BitsDependNeitherOnThePackNorOnThreads) {
   for (AttentionSpec spec : one_of_each_kind()) {
     spec.qk_norm = AttentionSpec::Norm::rms;

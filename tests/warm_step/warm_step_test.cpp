@@ -70,17 +70,18 @@ TEST(WarmStep, AllocatesNothing) {
     threads.run([&] {
       Learner<float> learner(fixture.learner(), fixture.data->spec(), 7);
       BatchSequence batches = fixture.batches(2000);
+      const ImageDataset& images = *fixture.data->images();
       Batch batch;
-      batch.reserve(batches.packer().max_tokens(), batches.packer().max_examples(), 8);
+      batch.reserve(*fixture.data, batches.packer().max_tokens(), batches.packer().max_examples());
       const Augmenter augmenter({.flip = true, .shift = 0.1}, 7);
       Index step = 0;
       for (; step < 12; ++step) {
-        batch.assemble_augmented(*fixture.data, batches.next(), augmenter, step);
+        batch.assemble_augmented(images, batches.next(), augmenter, step);
         learner.step(batch, step);
       }
       const long before = allocations;
       for (; step < 30; ++step) {
-        batch.assemble_augmented(*fixture.data, batches.next(), augmenter, step);
+        batch.assemble_augmented(images, batches.next(), augmenter, step);
         learner.step(batch, step);
       }
       EXPECT_EQ(allocations - before, 0);
