@@ -45,17 +45,17 @@ struct DropoutOptions {
 // score (+ bias) → pattern → select → normaliser → value, as kernels/attention.h has it.
 struct AttentionOptions {
   Index n_heads = 1;
-  Index n_kv_heads = 0;  // 0: n_heads
-  kernels::Score score = kernels::Score::scaled_dot;
-  std::optional<double> scale;               // null: auto, 1/sqrt(d_k) for scaled_dot, else 1
-  kernels::Bias bias = kernels::Bias::none;  // given, where the input bias is
-  AttentionPattern pattern = AttentionPattern::full;
+  Index n_kv_heads = 0;           // 0: n_heads
+  kernels::Score score = {};      // scaled_dot
+  std::optional<double> scale;    // null: auto, 1/sqrt(d_k) for scaled_dot, else 1
+  kernels::Bias bias = {};        // none; given, where the input bias is
+  AttentionPattern pattern = {};  // full
   Index window = 0;
   Index dilation = 1;
   Index block = 1;
-  kernels::Select select = kernels::Select::all;
+  kernels::Select select = {};  // all
   Index k = 1;
-  kernels::Normaliser normaliser = kernels::Normaliser::softmax;
+  kernels::Normaliser normaliser = {};  // softmax
   double temperature = 1.0;
   DropoutOptions dropout;
   void fields(FieldList& f);

@@ -6,7 +6,7 @@
 #include "autograd/drawing_options.h"
 #include "autograd/op_checks.h"
 #include "autograd/ops.h"
-#include "kernels/attention/words.h"
+#include "kernels/attention/parts.h"
 
 namespace attune {
 namespace {

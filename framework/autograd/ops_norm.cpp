@@ -1,5 +1,6 @@
 #include "autograd/op_checks.h"
 #include "autograd/ops.h"
+#include "kernels/attention/parts.h"
 #include "kernels/layer_norm.h"
 #include "kernels/rms_norm.h"
 #include "kernels/softmax_rows.h"

@@ -4,7 +4,7 @@
 #include <tuple>
 
 #include "kernels/attention/drivers.h"
-#include "kernels/attention/words.h"
+#include "kernels/attention/parts.h"
 #include "kernels/dropout.h"
 
 // What attention() promises of its operands, and which driver serves them.

@@ -31,33 +31,32 @@ struct Rows {
 };
 
 // The parts that one attention is put together from: score (+ bias) → pattern → select → normaliser
-// → value. What each computes stands in its own file of kernels/attention/, and all of them in the
-// lists of kernels/attention/parts.h. i and j count queries and keys from the start of their
-// sequence.
-enum class Score { scaled_dot, dot, additive, cosine };
-enum class Bias { none, alibi, alibi_2d, relative, given };
-enum class Pattern { full, causal, window, dilated, block, edges };
-enum class Select { all, top_k, two_stage_top_k };
-enum class Normaliser { softmax, sparsemax, entmax15 };
+// → value. kernels/attention/parts.h lists what each may be, with its word; the first is {}. i and
+// j count queries and keys from the start of their sequence.
+enum class Score : int;
+enum class Bias : int;
+enum class Pattern : int;
+enum class Select : int;
+enum class Normaliser : int;
 
 struct AttentionOptions {
   Index n_heads = 1;
   Index n_kv_heads = 1;  // divides n_heads; head h reads kv head h · n_kv_heads / n_heads
   Index d_k = 1, d_v = 1;
-  double scale = 1;  // of the scores, usually 1 / √d_k
-  Pattern pattern = Pattern::full;
+  double scale = 1;              // of the scores, usually 1 / √d_k
+  Pattern pattern = {};          // full
   double dropout = 0;            // probability p of dropping an attention weight
   std::uint64_t stream_key = 0;  // Stream(seed, "dropout", name).key
   std::uint32_t step = 0;
-  Score score = Score::scaled_dot;
-  Bias bias = Bias::none;
-  Select select = Select::all;
-  Normaliser normaliser = Normaliser::softmax;
-  Index window = 0;        // patterns window and dilated: steps to either side
-  Index dilation = 1;      // pattern dilated: keys from one step to the next
-  Index block = 1;         // pattern block: its size
-  Index k = 1;             // select top_k: keys kept
-  double temperature = 1;  // divides scores, bias included
+  Score score = {};            // scaled_dot
+  Bias bias = {};              // none
+  Select select = {};          // all
+  Normaliser normaliser = {};  // softmax
+  Index window = 0;            // patterns window and dilated: steps to either side
+  Index dilation = 1;          // pattern dilated: keys from one step to the next
+  Index block = 1;             // pattern block: its size
+  Index k = 1;                 // select top_k: keys kept
+  double temperature = 1;      // divides scores, bias included
   // Columns of each head of q, k and v where heads differ, [n_heads]: then d_k and d_v aren't read,
   // and keys can't be shared.
   View<const std::int32_t> widths = {};

@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "kernels/attention/drivers.h"
+#include "kernels/attention/parts.h"
 #include "kernels/heads.h"
 
 // Attention that is another attention: heads of different widths by runs of one width, and the

@@ -27,10 +27,10 @@ static_assert(kBlock == DropoutDraws::kColumns);
 struct Tile {
   Index n_queries, n_keys, diagonal;
 
-  Tile(Pattern pattern, Index first_query, Index n_queries_, Index first_key, Index n_keys_)
+  Tile(bool full, Index first_query, Index n_queries_, Index first_key, Index n_keys_)
       : n_queries(n_queries_),
         n_keys(n_keys_),
-        diagonal(pattern == Pattern::full ? n_keys_ : std::min(n_keys_, first_query - first_key)) {}
+        diagonal(full ? n_keys_ : std::min(n_keys_, first_query - first_key)) {}
 
   // Vectors of queries, the last one padded.
   template <class Real>

@@ -95,8 +95,8 @@ void attend(const AttentionOptions& options, const Block<Real>& block) {
   constexpr double kLog2e = 1.4426950408889634074, kLn2 = 0.69314718055994530942;
   const DropoutOptions dropout{options.dropout, options.stream_key, options.step};
   const Index n = block.q.n;
-  const Index n_keys =
-      options.pattern == Pattern::full ? block.k.n : std::min(block.k.n, block.first_query + n);
+  const bool full = options.pattern == Pattern::full;
+  const Index n_keys = full ? block.k.n : std::min(block.k.n, block.first_query + n);
 
   Scratch scratch;
   Real* const queries = scratch.allocate<Real>(options.d_k * kBlock);
@@ -108,7 +108,7 @@ void attend(const AttentionOptions& options, const Block<Real>& block) {
   std::fill_n(state.sum, kBlock, Real(0));
 
   for (Index j = 0; j < n_keys; j += kKeyTile) {
-    const Tile tile(options.pattern, block.first_query, n, j, std::min(kKeyTile, n_keys - j));
+    const Tile tile(full, block.first_query, n, j, std::min(kKeyTile, n_keys - j));
     tile_scores(tile, part(block.k, j, tile.n_keys), queries, scores);
     exponentiate(tile, scores, state);
     if (options.dropout > 0) drop(tile, options, block, j, dropout.threshold(), scores);

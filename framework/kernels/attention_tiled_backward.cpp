@@ -83,11 +83,11 @@ void differentiate_head(const AttentionOptions& options, const Head<Real>& head)
   Real* const scores = scratch.allocate<Real>(kKeyTile * kBlock);
   Real* const products = scratch.allocate<Real>(kKeyTile * kBlock);
   Queries<Real> lanes;
+  const bool full = options.pattern == Pattern::full;
 
   for (Index first = 0; first < head.q.n; first += kBlock) {
     const Index n = std::min(kBlock, head.q.n - first);
-    const Index n_keys =
-        options.pattern == Pattern::full ? head.k.n : std::min(head.k.n, first + n);
+    const Index n_keys = full ? head.k.n : std::min(head.k.n, first + n);
     const Rows<const Real> q = part(head.q, first, n), dy = part(head.dy, first, n);
     transpose_block(q, static_cast<Real>(scale * kLog2e), queries);
     transpose_block(dy, static_cast<Real>(scale * keep_scale), gradients);
@@ -108,7 +108,7 @@ void differentiate_head(const AttentionOptions& options, const Head<Real>& head)
     for (Index i = 0; head.dlse && i < n; ++i)
       lanes.delta[i] -= static_cast<Real>(scale) * head.dlse[(first + i) * head.lse_stride];
     for (Index j = 0; j < n_keys; j += kKeyTile) {
-      const Tile tile(options.pattern, first, n, j, std::min(kKeyTile, n_keys - j));
+      const Tile tile(full, first, n, j, std::min(kKeyTile, n_keys - j));
       const Rows<const Real> k = part(head.k, j, tile.n_keys);
       tile_scores(tile, k, queries, scores);
       tile_scores(tile, part(head.v, j, tile.n_keys), gradients, products);

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "kernels/attention/words.h"
+#include "kernels/attention/parts.h"
 #include "nn/positions.h"
 
 namespace attune {

@@ -4,7 +4,7 @@
 #include <charconv>
 #include <cmath>
 
-#include "kernels/attention/words.h"
+#include "kernels/attention/parts.h"
 
 namespace attune {
 namespace {
@@ -231,6 +231,8 @@ std::vector<FieldVariant::Alternative> AttentionSpec::alternatives() {
                   &AttentionSpec::linformer_fields),
   };
 }
+
+bool AttentionSpec::needs_grid() const { return kind == "exact" && bias == Bias::alibi_2d; }
 
 std::optional<Complaint> AttentionSpec::complaint(Index d, Index n_heads) const {
   const auto about = [](std::string key, std::string message, std::string hint,

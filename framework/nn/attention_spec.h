@@ -46,17 +46,17 @@ struct AttentionSpec {
   Norm qk_norm = Norm::none, output_norm = Norm::none;
   HeadGain head_gain;
 
-  kernels::Score score = kernels::Score::scaled_dot;
+  kernels::Score score = {};  // scaled_dot
   Scale scale;
   Gain gain;
-  kernels::Bias bias = kernels::Bias::none;
+  kernels::Bias bias = {};  // none
   Index max_distance = 16;
-  kernels::Pattern pattern = kernels::Pattern::full;
+  kernels::Pattern pattern = {};       // full
   std::optional<Index> window, block;  // patterns that want them must be given them
   Index dilation = 2;
-  kernels::Select select = kernels::Select::all;
-  std::optional<Index> k;  // keys that select keeps; rows that linformer projects to
-  kernels::Normaliser normaliser = kernels::Normaliser::softmax;
+  kernels::Select select = {};          // all
+  std::optional<Index> k;               // keys that select keeps; rows that linformer projects to
+  kernels::Normaliser normaliser = {};  // softmax
   double temperature = 1.0;
   double dropout = 0.0;
 
@@ -74,7 +74,7 @@ struct AttentionSpec {
     return std::vector<Index>(static_cast<std::size_t>(n_heads), d / n_heads);
   }
   // Whether it asks where in a grid a token stands: a 2-D bias.
-  bool needs_grid() const { return kind == "exact" && bias == kernels::Bias::alibi_2d; }
+  bool needs_grid() const;
 
  private:
   void head_fields(FieldList& f, bool any_width);

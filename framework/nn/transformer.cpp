@@ -1,4 +1,5 @@
 #include "nn/transformer.h"
+#include "kernels/attention/parts.h"
 
 namespace attune {
 namespace {

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "autograd/ops.h"
+#include "kernels/attention/parts.h"
 
 namespace attune {
 namespace {

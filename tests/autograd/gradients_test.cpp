@@ -9,6 +9,7 @@
 
 #include "autograd/gradient_check.h"
 #include "autograd/ops.h"
+#include "kernels/attention/parts.h"
 
 namespace attune {
 namespace {

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "kernels/attention.h"
+#include "kernels/attention/parts.h"
 #include "tests/reference/random_views.h"
 
 namespace attune::kernels {

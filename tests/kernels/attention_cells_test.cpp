@@ -5,7 +5,7 @@
 
 #include <cmath>
 
-#include "kernels/attention/words.h"
+#include "kernels/attention/parts.h"
 #include "tests/kernels/attention_case.h"
 #include "tests/reference/attention_reference.h"
 #include "tests/reference/kernel_checks.h"

@@ -7,8 +7,8 @@
 #include <thread>
 
 #include "kernels/attention/drivers.h"
+#include "kernels/attention/parts.h"
 #include "kernels/attention/support.h"
-#include "kernels/attention/words.h"
 #include "tests/kernels/attention_case.h"
 #include "tests/reference/attention_reference.h"
 #include "tests/reference/kernel_checks.h"

@@ -4,6 +4,7 @@
 
 #include <gmock/gmock.h>
 
+#include "kernels/attention/parts.h"
 #include "tests/kernels/attention_case.h"
 #include "tests/reference/attention_reference.h"
 #include "tests/reference/kernel_checks.h"

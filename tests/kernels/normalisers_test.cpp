@@ -5,6 +5,7 @@
 #include <cmath>
 #include <limits>
 
+#include "kernels/attention/parts.h"
 #include "kernels/random.h"
 #include "kernels/softmax_rows.h"
 #include "tests/reference/attention_reference.h"

@@ -3,7 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "kernels/attention/words.h"
+#include "kernels/attention/parts.h"
 #include "nn/block.h"
 #include "tests/nn/layer_bench.h"
 

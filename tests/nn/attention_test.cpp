@@ -5,6 +5,7 @@
 
 #include <numeric>
 
+#include "kernels/attention/parts.h"
 #include "nn/block.h"
 #include "nn/positions.h"
 #include "tests/nn/layer_bench.h"

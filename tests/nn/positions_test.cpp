@@ -6,6 +6,7 @@
 
 #include <cmath>
 
+#include "kernels/attention/parts.h"
 #include "nn/attention.h"
 #include "tests/nn/layer_bench.h"
 

@@ -7,6 +7,7 @@
 
 #include "base/philox.h"
 #include "kernels/attention.h"
+#include "kernels/attention/parts.h"
 #include "tests/reference/random_views.h"
 
 namespace attune::testing {

@@ -10,6 +10,7 @@
 #include <set>
 #include <thread>
 
+#include "kernels/attention/parts.h"
 #include "kernels/parallel.h"
 #include "tests/train/learner_fixture.h"
 

@@ -8,6 +8,7 @@
 #include <thread>
 #include <vector>
 
+#include "kernels/attention/parts.h"
 #include "kernels/parallel.h"
 #include "tests/train/learner_fixture.h"
 

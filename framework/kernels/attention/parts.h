@@ -1,6 +1,7 @@
 #pragma once
 
 #include <array>
+#include <cmath>
 #include <string_view>
 
 #include "kernels/attention/bias_alibi.h"
@@ -19,11 +20,25 @@
 #include "kernels/attention/pattern_window.h"
 #include "kernels/attention/score_additive.h"
 #include "kernels/attention/score_dot.h"
-#include "kernels/attention/words.h"
 
-// The lists of attention's parts, in the order of their enumerations in kernels/attention.h. A new
-// part is a file beside its like, a word in words.h, and a line here.
+// The lists of attention's parts: by kind its enumerators, what they are called in configs and by
+// `attune op`, and in the same order what they compute. A new part is a file beside its like, and
+// its name in the three lists of its kind.
 namespace attune::kernels {
+
+template <class Part>
+struct Word {
+  std::string_view word;
+  Part part;
+};
+
+enum class Score : int { scaled_dot, dot, additive, cosine };
+inline constexpr std::array score_words{
+    Word<Score>{"scaled_dot", Score::scaled_dot},
+    Word<Score>{"dot", Score::dot},
+    Word<Score>{"additive", Score::additive},
+    Word<Score>{"cosine", Score::cosine},
+};
 
 template <class Real>
 struct ScorePart {
@@ -48,6 +63,13 @@ inline constexpr std::array score_parts{
     ScorePart<Real>{dot_key_factor, dot_scores, dot_gradient_of_strip, dot_gradient_of_keys},
 };
 
+enum class Bias : int { none, alibi, alibi_2d, relative, given };
+inline constexpr std::array bias_words{
+    Word<Bias>{"none", Bias::none},         Word<Bias>{"alibi", Bias::alibi},
+    Word<Bias>{"alibi_2d", Bias::alibi_2d}, Word<Bias>{"relative", Bias::relative},
+    Word<Bias>{"given", Bias::given},
+};
+
 template <class Real>
 struct BiasPart {
   void (*add)(const Head<Real>&, Index query, const KeySet&, Real* s);
@@ -63,6 +85,13 @@ inline constexpr std::array bias_parts{
     BiasPart<Real>{given_bias, given_bias_gradient},
 };
 
+enum class Pattern : int { full, causal, window, dilated, block, edges };
+inline constexpr std::array pattern_words{
+    Word<Pattern>{"full", Pattern::full},     Word<Pattern>{"causal", Pattern::causal},
+    Word<Pattern>{"window", Pattern::window}, Word<Pattern>{"dilated", Pattern::dilated},
+    Word<Pattern>{"block", Pattern::block},   Word<Pattern>{"edges", Pattern::edges},
+};
+
 struct PatternPart {
   KeySet (*keys)(const Sight&, Index query);
   bool joined;  // its keys have no gaps, and neighbours share most of them
@@ -71,6 +100,20 @@ inline constexpr std::array pattern_parts{
     PatternPart{full_keys, true},   PatternPart{causal_keys, true},
     PatternPart{window_keys, true}, PatternPart{dilated_keys, false},
     PatternPart{block_keys, true},  PatternPart{edge_keys, false},
+};
+
+enum class Select : int { all, top_k, two_stage_top_k };  // computed in select_*.h
+inline constexpr std::array select_words{
+    Word<Select>{"all", Select::all},
+    Word<Select>{"top_k", Select::top_k},
+    Word<Select>{"two_stage_top_k", Select::two_stage_top_k},
+};
+
+enum class Normaliser : int { softmax, sparsemax, entmax15 };
+inline constexpr std::array normaliser_words{
+    Word<Normaliser>{"softmax", Normaliser::softmax},
+    Word<Normaliser>{"sparsemax", Normaliser::sparsemax},
+    Word<Normaliser>{"entmax15", Normaliser::entmax15},
 };
 
 template <class Real>
@@ -97,5 +140,10 @@ static_assert(score_parts<float>.size() == score_words.size());
 static_assert(bias_parts<float>.size() == bias_words.size());
 static_assert(pattern_parts.size() == pattern_words.size());
 static_assert(normaliser_parts<float>.size() == normaliser_words.size());
+
+// The scale where none is given: 1/√d_k for scaled_dot, else 1.
+inline double default_scale(Score score, Index d_k) {
+  return score == Score::scaled_dot ? 1 / std::sqrt(static_cast<double>(d_k)) : 1;
+}
 
 }  // namespace attune::kernels

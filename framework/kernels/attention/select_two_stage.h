@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "kernels/attention/head.h"
+#include "kernels/attention/parts.h"
 #include "kernels/attention/select_top_k.h"
 
 // Top-k in two stages: whole blocks of keys by the score of their mean key, then the k largest
