@@ -4,6 +4,7 @@ import math
 import numpy as np, torch
 
 import maths
+from cases import op
 
 
 # --- scores of one head: q [n, d], k [m, d] -> [n, m]
@@ -29,12 +30,14 @@ def slope(h, n):
 
 
 def alibi(t, o, h, q, k):
-    return -slope(h, o["n_heads"]) * (torch.arange(q.stop - q.start)[:, None] - torch.arange(k.stop - k.start)[None]).abs()
+    apart = torch.arange(q.stop - q.start)[:, None] - torch.arange(k.stop - k.start)[None]
+    return maths.real(-slope(h, o["n_heads"]) * apart.abs().double())
 
 
 def alibi_2d(t, o, h, q, k):
     apart = (t["q_positions"][q][:, None] - t["k_positions"][k][None]).double()
-    return -slope(h, o["n_heads"]) * apart.square().sum(-1).sqrt()
+    somewhere = (t["q_positions"][q][:, :1] >= 0) & (t["k_positions"][k][:, 0] >= 0)
+    return maths.real(-slope(h, o["n_heads"]) * torch.where(somewhere, apart.square().sum(-1).sqrt(), 0.0))
 
 
 def relative(t, o, h, q, k):
@@ -136,16 +139,17 @@ def reference(t, o):
             scale = o["scale"]
             if scale == "auto":
                 scale = 1 / math.sqrt(Q.shape[1]) if o["score"] == "scaled_dot" and "gain" not in t else 1.0
-            scale = scale * (t["gain"][h] if "gain" in t else torch.ones((), dtype=torch.float64))
+            scale = scale * (t["gain"][h] if "gain" in t else torch.ones(()))
             s = scale * SCORES[o["score"]](Q, K, w) + BIASES[bias](t, o, h, q, k)
             seen = PATTERNS[o["pattern"]](i, j, o, t, q, k).expand(s.shape)
             seen = selected(o, s, seen, Q, K, w, scale) if K.shape[0] else seen
+            seen = seen & (s > -torch.inf)  # a bias of -inf is a mask
             z = s / o["temperature"]
             P = maths.normalise(o["normaliser"], z, seen) if K.shape[0] else torch.zeros_like(s)
             if K.shape[0]:
                 sums.append(maths.softmax(z, seen)[1])
             else:
-                sums.append(torch.full((Q.shape[0],), -torch.inf, dtype=torch.float64))
+                sums.append(torch.full((Q.shape[0],), -torch.inf))
             if o["dropout"] > 0 and Q.shape[0] and K.shape[0]:
                 stream = dict(o, p=o["dropout"])
                 P = P * torch.stack([maths.kept(stream, example, row, Q.shape[0], h) for row in range(K.shape[0])], 1)
@@ -174,7 +178,8 @@ def draw_edges(rng, q_off, k_off):
     return np.array(indptr, "i4"), np.array(indices, "i4")
 
 
-def case(rng, choices, number):
+@op
+def attention(rng, choices, number):
     """Options and arrays of one case; the choices of each part come round in turn, at several speeds."""
     pick = lambda part: choices[part][int(rng.integers(len(choices[part])))]
     o = {part: pick(part) for part in ("score", "bias", "pattern", "select", "normaliser")}
@@ -213,12 +218,15 @@ def case(rng, choices, number):
         a["gain"] = rng.normal(size=heads)
     if o["bias"] == "given":
         a["bias"] = rng.normal(size=(heads, n, m))
+        if rng.random() < 0.3:
+            a["bias"][rng.random((heads, n, m)) < rng.uniform(0, 1)] = -np.inf
         if rng.random() < 0.5:
             o["bias"] = "none"  # the input is word enough
     if o["bias"] == "relative":
         a["table"] = rng.normal(size=(heads, 2 * int(rng.integers(0, 40)) + 1))
     if o["bias"] == "alibi_2d":
         a["q_positions"], a["k_positions"] = (rng.integers(0, 30, (r, 2)).astype("i4") for r in (n, m))
+        a["q_positions"][rng.random(n) < 0.1] = -1  # as a class token, which stands nowhere
     if o["pattern"] == "edges":
         a["indptr"], a["indices"] = draw_edges(rng, q_off, k_off)
     if o["pattern"] in ("window", "dilated"):

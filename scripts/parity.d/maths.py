@@ -20,6 +20,12 @@ class Margin:
 margin = Margin()
 
 
+def real(constant):
+    """What an op computes from integers and options alone (angles, masks, distances), worked out in
+    double, in the type that the reference runs in."""
+    return torch.as_tensor(constant).to(torch.get_default_dtype())
+
+
 def stream_key(seed, name):
     return int.from_bytes(hashlib.sha256(f"{seed}/dropout/{name}".encode()).digest()[:8], "little")
 
@@ -40,7 +46,7 @@ def kept(o, example, row, columns, head=0):
     w = philox([[head << 20 | i, row, example, o["step"]] for i in j // 64 * 8 + j % 16 // 2], stream_key(o["seed"], o["name"]))
     b, lane = j // 16 % 4, j % 16
     draw = w[j, 2 * (b // 2) + lane % 2] >> (16 * (b % 2)).astype(np.uint64) & np.uint64(0xFFFF)
-    return torch.tensor((draw >= threshold) / (1 - threshold / 65536))
+    return real((draw >= threshold) / (1 - threshold / 65536))
 
 
 def softmax(z, seen):
@@ -75,7 +81,7 @@ def entmax15(z, seen):
         n = s.sum(-1).clamp(min=1)
         mean = torch.where(s, x, 0.0).sum(-1) / n
         spread = torch.where(s, x - mean[..., None], 0.0).square().sum(-1)
-        return mean - ((1 - spread) / n).clamp(min=1e-300).sqrt()
+        return mean - ((1 - spread) / n).clamp(min=torch.finfo(x.dtype).tiny).sqrt()
     return on_support(z / 2, seen, threshold).square()
 
 

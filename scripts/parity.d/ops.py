@@ -1,47 +1,8 @@
-"""Cases of every op but attention: a function a case, (rng, choices, number) -> (arrays, options, outputs).
-
-arrays are the op's inputs by name, options those that are given, and outputs(t, o) the reference: the
-op's outputs from its inputs t (torch, reals in double) and all its options o, defaults included.
-choices are the words that each option has. Every input that may be left out is left out in some cases.
-"""
+"""Cases of ops on rows that know nothing of each other, and of losses."""
 import numpy as np, torch, torch.nn.functional as F
 
 import attention, maths
-
-CASES = {"attention": attention.case}
-
-
-def op(function):
-    CASES[function.__name__] = function
-    return function
-
-
-def size(rng, most=90):
-    return int(rng.integers(1, most))
-
-
-def normal(rng, *shape, scale=1.0):
-    return scale * rng.normal(size=shape)
-
-
-def pack(rng, least=0):
-    """Offsets of a few sequences (None: one, left out), and their number of rows."""
-    lengths = rng.integers(least, 30, rng.integers(1, 6))
-    if lengths.sum() == 0:
-        lengths[0] = 1
-    if len(lengths) == 1 and rng.random() < 0.5:
-        return None, int(lengths[0])
-    return np.r_[0, lengths.cumsum()].astype("i4"), int(lengths.sum())
-
-
-def with_offsets(arrays, offsets):
-    return arrays if offsets is None else dict(arrays, offsets=offsets)
-
-
-def by_sequence(t, f):
-    """f of the rows of each sequence, one behind the other."""
-    bounds = t["offsets"].tolist() if "offsets" in t else [0, len(t["x"])]
-    return torch.cat([f(slice(a, b)) for a, b in zip(bounds, bounds[1:])])
+from cases import normal, op, size
 
 
 @op
@@ -71,6 +32,11 @@ def relu(rng, choices, number):
 @op
 def silu(rng, choices, number):
     return {"x": any_shape(rng)}, {}, lambda t, o: {"y": t["x"] * torch.sigmoid(t["x"])}
+
+
+@op
+def elu_plus_one(rng, choices, number):
+    return {"x": any_shape(rng)}, {}, lambda t, o: {"y": torch.where(t["x"] > 0, t["x"] + 1, t["x"].clamp(max=0).exp())}
 
 
 @op
@@ -127,94 +93,6 @@ def embedding(rng, choices, number):
     return {"weight": normal(rng, rows, size(rng)), "ids": ids}, {}, lambda t, o: {"y": t["weight"][t["ids"]]}
 
 
-@op
-def rope(rng, choices, number):
-    axes, heads, n = 1 + number % 2, size(rng, 5), size(rng)
-    width = 2 * axes * size(rng, 20)
-    a, o = {"x": normal(rng, n, heads * width)}, {"n_heads": heads}
-    if axes == 2 or number % 3:
-        a["positions"] = rng.integers(-2000, 5000, (n, 2)[:axes]).astype("i4")
-    if number % 5:
-        o["base"] = round(float(10 ** rng.uniform(1, 5)), 2)
-
-    def outputs(t, o):
-        x = t["x"].view(n, heads, axes, 2, -1)  # pairs lie along dimension 3
-        places = t.get("positions", torch.arange(n)).view(n, 1, axes, 1).double()
-        pairs = x.shape[-1]
-        angle = places * o["base"] ** (-torch.arange(pairs).double() / pairs)
-        p, q, c, s = x[:, :, :, 0], x[:, :, :, 1], angle.cos(), angle.sin()
-        return {"y": torch.stack([p * c - q * s, q * c + p * s], 3).reshape(n, -1)}
-    return a, o, outputs
-
-
-def table_rows(table, n):
-    """Rows 0 … n-1 of a table, read by linear interpolation where there are more than it has."""
-    rows = len(table)
-    if n <= rows:
-        return table[:n]
-    x = torch.arange(n).double() * (rows - 1) / (n - 1)
-    low = (x + 1e-9).floor().long().clamp(max=rows - 1)
-    t = (x - low)[:, None]
-    return table[low] * (1 - t) + table[(low + 1).clamp(max=rows - 1)] * t
-
-
-@op
-def position_1d(rng, choices, number):
-    offsets, n = pack(rng)
-    d = size(rng, 40)
-    a = with_offsets({"x": normal(rng, n, d), "table": normal(rng, size(rng, 40), d)}, offsets)
-    return a, {}, lambda t, o: {"y": t["x"] + by_sequence(t, lambda rows: table_rows(t["table"], rows.stop - rows.start))}
-
-
-@op
-def position_2d(rng, choices, number):
-    cls = number % 2
-    grid = rng.integers(1, 9, (1 if number % 3 == 0 else rng.integers(1, 5), 2)).astype("i4")
-    offsets, d = np.r_[0, (grid.prod(1) + cls).cumsum()].astype("i4"), size(rng, 40)
-    a = {"x": normal(rng, offsets[-1], d), "rows": normal(rng, size(rng, 12), d), "columns": normal(rng, size(rng, 12), d), "grid": grid}
-    if len(grid) > 1:
-        a["offsets"] = offsets
-    o = {"cls": "true"} if cls else {}
-
-    def outputs(t, o):
-        parts = []
-        for r, c in t["grid"].tolist():
-            if cls:
-                parts.append(torch.zeros(1, d))
-            parts.append((table_rows(t["rows"], r)[:, None] + table_rows(t["columns"], c)[None]).reshape(-1, d))
-        return {"y": t["x"] + torch.cat(parts)}
-    return a, o, outputs
-
-
-@op
-def insert_cls(rng, choices, number):
-    offsets, n = pack(rng)
-    d = size(rng)
-    a = with_offsets({"x": normal(rng, n, d), "cls": normal(rng, d)}, offsets)
-    return a, {}, lambda t, o: {"y": by_sequence(t, lambda rows: torch.cat([t["cls"][None], t["x"][rows]]))}
-
-
-@op
-def mean_pool(rng, choices, number):
-    offsets, n = pack(rng)
-    a = with_offsets({"x": normal(rng, n, size(rng))}, offsets)
-    return a, {}, lambda t, o: {"y": by_sequence(t, lambda rows: t["x"][rows].sum(0, keepdim=True) / max(1, rows.stop - rows.start))}
-
-
-@op
-def first_row(rng, choices, number):
-    offsets, n = pack(rng, least=1)
-    a = with_offsets({"x": normal(rng, n, size(rng))}, offsets)
-    return a, {}, lambda t, o: {"y": by_sequence(t, lambda rows: t["x"][rows][:1])}
-
-
-@op
-def attention_pool(rng, choices, number):
-    offsets, n = pack(rng)
-    a = with_offsets({"x": normal(rng, n, size(rng)), "scores": normal(rng, *[(n,), (n, 1)][number % 2], scale=2)}, offsets)
-    return a, {}, lambda t, o: {"y": by_sequence(t, lambda rows: t["scores"].view(-1)[rows].softmax(0)[None] @ t["x"][rows])}
-
-
 def head_widths(rng, number):
     """(number of heads, widths or None where they are equal, columns)"""
     heads = size(rng, 7)
@@ -258,6 +136,12 @@ def scale_heads(rng, choices, number):
 
 
 @op
+def repeat_columns(rng, choices, number):
+    o = {"times": size(rng, 9)} if number % 5 else {}
+    return {"x": normal(rng, size(rng, 40), size(rng, 40))}, o, lambda t, o: {"y": t["x"].repeat(1, o["times"])}
+
+
+@op
 def cross_entropy(rng, choices, number):
     n, c = size(rng, 60), size(rng)
     a, o = {"logits": normal(rng, n, c, scale=3)}, {}
@@ -271,7 +155,7 @@ def cross_entropy(rng, choices, number):
     def outputs(t, o):
         counts = t["targets"] != o["ignore_index"]
         logp = t["logits"][counts] - t["logits"][counts].logsumexp(-1, keepdim=True)
-        wanted = F.one_hot(t["targets"][counts].long(), c).double() * (1 - o["label_smoothing"]) + o["label_smoothing"] / c
+        wanted = maths.real(F.one_hot(t["targets"][counts].long(), c)) * (1 - o["label_smoothing"]) + o["label_smoothing"] / c
         return {"loss": -(wanted * logp).sum() / max(1, int(counts.sum()))}
     return a, o, outputs
 

@@ -14,6 +14,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent.parent / "scripts/parity.d"))
 import attention, maths  # noqa: E402
 
+torch.set_default_dtype(torch.float64)
 rng = np.random.default_rng(13)
 N = lambda *shape: rng.normal(size=shape)
 I = lambda *values: np.array(values, "i4")
