@@ -173,6 +173,12 @@ void BaselineKind::fields(FieldList& f) {
 
 std::string BaselineKind::data_sha256(Index seed, std::optional<Index> fold) const {
   const std::unique_ptr<Dataset> data = data_.open({.seed = seed, .fold = fold});
+  if (!data->images())
+    throw KeyedDataError(
+        {"baseline.name",
+         fmt::format("baselines see images, and data.kind={} has none", data_.kind),
+         "Leave baselines out, and compare with model.kind=linear or mlp",
+         {}});
   if (baseline_.name == Name::nearest_neighbours) {
     if (const Index n = data->n_examples(Split::train); baseline_.k > n)
       throw KeyedDataError(

@@ -27,6 +27,7 @@ namespace {
 
 // Of one class there is nothing to tell apart, and every answer would be right.
 void require_classes(const Dataset& data) {
+  if (data.row_targets()) return;
   std::set<Index> labels;
   for (const Split split : kSplits)
     for (Index i = 0; i < data.n_examples(split) && labels.size() < 2; ++i)
@@ -52,6 +53,13 @@ std::string TrainKind::data_sha256(Index seed, std::optional<Index> fold) const 
   const std::unique_ptr<Dataset> data = open(seed, fold);
   require_classes(*data);
   Trainer::check(trainer_, *data);
+  const auto& kept = trainer_.results.predictions;
+  if (fold && std::find(kept.begin(), kept.end(), "test") == kept.end())
+    throw KeyedDataError({"results.predictions",
+                          "results.predictions leaves out test, and with folds a metric is one of "
+                          "the test predictions of all folds together",
+                          "Add test, or split without folds (data.split)",
+                          {}});
   if (trainer_.select.how != SelectOptions::How::last)
     require_metrics("select.by", {trainer_.select.by}, *data, fold);
   require_metrics("metrics", metrics_.shown, *data, fold,
@@ -108,8 +116,8 @@ void load_own_weights(const WeightSet& weights, const RunFile& run, const Learne
 void require_numbers(const Predictions& p, const std::string& data_file) {
   for (std::size_t i = 0; i < p.output.size(); ++i)
     ATTUNE_CHECK(std::isfinite(p.output[i]), DataError,
-                 "{}: the model's outputs for image {} are no numbers: its weights, or the pixels, "
-                 "are too large",
+                 "{}: the model's outputs for example {} are no numbers: its weights, or the "
+                 "example's values, are too large",
                  data_file, p.example[i / static_cast<std::size_t>(p.n_outputs)]);
 }
 
@@ -121,13 +129,14 @@ Evaluation TrainKind::evaluate(const RunFile& run, const KindOptions& options,
   const RunContent& content = run.content;
   const WeightSet& weights = model_of(run, self.trainer_.results);
   const std::unique_ptr<Dataset> data = self.data_.open_other(
-      data_file, self.trainer_.model.chosen().patch_side(), {content.class_names, content.gray});
+      data_file, self.trainer_.model.chosen().patch_side(),
+      {content.class_names, content.gray, content.token_names, content.width});
   Evaluation result{{}, data->sha256(), weights.which, weights.step};
   threads.run([&] {
     Learner<float> learner(self.trainer_.learner(), data->spec(), 0);
     load_own_weights(weights, run, learner);
     const std::vector<Index> lengths = data->n_tokens(Split::test);
-    // Images that are longer than any that it was trained on have a batch for themselves.
+    // Examples that are longer than any that it was trained on have a batch for themselves.
     const Index longest =
         lengths.empty() ? Index{0} : *std::max_element(lengths.begin(), lengths.end());
     const Index budget = std::max(longest, self.trainer_.train.batch_tokens);

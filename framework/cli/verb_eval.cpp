@@ -39,7 +39,13 @@ std::string metrics_text(const EvalContent& content, std::size_t width) {
 
 std::string confusion_text(const EvalContent& content, const std::optional<Confusion>& confusion,
                            std::size_t width) {
+  constexpr std::size_t kMostClasses = 20;  // of a text's tokens there are more than a screen has
   if (!confusion) return "Some of the model's outputs are NaN: it takes these for no class.\n";
+  if (confusion->size() > kMostClasses)
+    return fmt::format(
+        "{} classes are too many for a table of what was taken for what: --json has "
+        "it.\n",
+        confusion->size());
   std::vector<Table::Column> columns = {{"class"}};
   for (const std::string& name : content.class_names)
     columns.push_back({"taken for " + name, Table::Align::right});
@@ -103,7 +109,7 @@ ExitCode verb_eval(Session& session) {
   content.metrics = eval_metrics(content.predictions);
   const std::optional<Confusion> confusion = confusion_of(scored(content.predictions));
   if (out) write_output(*out, eval_file_bytes(content, build_facts().build_id));
-  // What a model says of images that it learnt from is no measure of it.
+  // What a model says of what it learnt from is no measure of it.
   const bool own_data = run.head.data_sha256 == content.data_sha256;
   if (console.json) {
     Json json = content_json(content, confusion);
@@ -111,14 +117,16 @@ ExitCode verb_eval(Session& session) {
     return ExitCode::ok;
   }
   const Output& screen = console.out;
-  std::string text = fmt::format("{}: {} images by {}, parameters '{}' of step {}\n\n",
-                                 screen.bold(data), content.predictions.target.size(),
-                                 run.trial.stem(), content.parameters, content.step);
+  std::string text =
+      fmt::format("{}: {} {} by {}, parameters '{}' of step {}\n\n", screen.bold(data),
+                  content.predictions.target.size(),
+                  content.predictions.position.empty() ? "examples" : "predicted tokens",
+                  run.trial.stem(), content.parameters, content.step);
   text += metrics_text(content, screen.width) + "\n";
   text += confusion_text(content, confusion, screen.width);
   if (own_data && !console.quiet)
     text +=
-        "\nThese images are the run's own data: it was trained on some of them.\n"
+        "\nThis is the run's own data: it was trained on some of it.\n"
         "`attune show` has the metrics of its test split.\n";
   screen.print(text);
   return ExitCode::ok;

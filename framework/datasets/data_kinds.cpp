@@ -1,7 +1,9 @@
 #include "datasets/data_kinds.h"
 
 #include "datasets/images.h"
+#include "datasets/labelled_rows.h"
 #include "datasets/phantoms.h"
+#include "datasets/text.h"
 
 namespace attune {
 namespace {
@@ -19,6 +21,10 @@ const std::vector<DataKind>& data_kinds() {
        make<PhantomsOptions>},
       {"images", "images of a dataset file, at their own aspect ratio or as squares",
        make<ImagesOptions>},
+      {"text", "windows of the texts of a tokens file, each token followed by the one to guess",
+       make<TextOptions>},
+      {"tokens", "sequences of tokens of a dataset file, each of a class", make<TokensOptions>},
+      {"vectors", "vectors of a dataset file, each an example of one row", make<VectorsOptions>},
   };
   return kinds;
 }

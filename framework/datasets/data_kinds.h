@@ -25,8 +25,10 @@ struct FoldPlan {
 
 // What a trained model knows of its data, and must find again in any other.
 struct TrainedOn {
-  std::vector<std::string> class_names;  // in the order of its outputs
-  std::optional<GrayLaw> gray;
+  std::vector<std::string> class_names = {};   // in the order of its outputs
+  std::optional<GrayLaw> gray = std::nullopt;  // of images
+  std::vector<std::string> token_names = {};   // of labelled sequences
+  Index width = 0;                             // of vectors
 };
 
 // The options of one kind of data.

@@ -16,6 +16,11 @@ std::string_view name_of(Split split) {
   return "?";
 }
 
+const std::vector<std::string>& Dataset::token_names() const {
+  static const std::vector<std::string> none;
+  return none;
+}
+
 std::vector<Index> Dataset::n_tokens(Split split) const {
   const Index n = n_examples(split);
   std::vector<Index> lengths;

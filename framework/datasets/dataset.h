@@ -44,6 +44,8 @@ class Dataset {
   virtual Index width() const { return 0; }       // values a row
   virtual Index vocabulary() const { return 0; }  // of tokens
   virtual bool row_targets() const { return false; }
+  // Names of the tokens' ids, where they come from a file and are not the classes.
+  virtual const std::vector<std::string>& token_names() const;
   virtual const std::vector<std::string>& class_names() const = 0;
   Index n_classes() const { return static_cast<Index>(class_names().size()); }
 

@@ -9,7 +9,7 @@
 
 namespace attune {
 
-// `attune.dataset@1`, images. Of n images:
+// `attune.dataset@1`, images (token_file.h has tokens, vector_file.h vectors). Of n images:
 //   /pixels [total] uint8 or float32, image after image, row-major    /offsets [n+1] their starts
 //   /height /width [n] pixels     /label [n], an index into /class_names [c] text
 //   /group [n], what is split together     /split [n] 0 train, 1 val, 2 test
@@ -24,15 +24,20 @@ namespace attune {
 // they are. Absent columns count as their defaults, absent split and spacing are left out. Layout,
 // compression and integer types do not enter.
 
+// What is known of n examples of any kind. Columns have n values; split may be empty, and so may
+// label and class_names where a kind allows it.
+struct ExampleColumns {
+  std::vector<std::int32_t> label, group, split;
+  std::vector<std::string> class_names;
+};
+
 enum class PixelType { uint8, float32 };
 
-// All that is known of the images but their pixels. Columns have n values; split and spacing may be
-// empty.
-struct ImageTable {
+// All that is known of the images but their pixels; spacing may be empty.
+struct ImageTable : ExampleColumns {
   PixelType pixel_type = PixelType::uint8;
-  std::vector<std::int32_t> height, width, label, group, split;
+  std::vector<std::int32_t> height, width;
   std::vector<float> spacing;  // [n, 2]
-  std::vector<std::string> class_names;
   Index size() const { return static_cast<Index>(height.size()); }
   Index n_pixels(Index i) const {
     return Index{height[static_cast<std::size_t>(i)]} * width[static_cast<std::size_t>(i)];
@@ -84,8 +89,12 @@ class DatasetFile {
   std::unique_ptr<State> state_;
 };
 
-// All that is wrong with a dataset file, a sentence each naming file and dataset; none when it is
-// right. Never throws on a file's content, whatever it is.
+// Told by what it holds: /tokens, /x, /x with /indptr, or else images.
+enum class DatasetKind { images, tokens, vectors, graphs };
+DatasetKind dataset_kind(const std::string& path);
+
+// All that is wrong with a dataset file of its kind, a sentence each naming file and dataset; none
+// when it is right. Never throws on a file's content, whatever it is.
 std::vector<std::string> dataset_file_faults(const std::string& path);
 
 }  // namespace attune

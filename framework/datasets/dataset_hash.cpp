@@ -10,35 +10,34 @@ namespace {
 static_assert(std::endian::native == std::endian::little,
               "values are hashed as they lie in memory");
 
-template <class T>
-void column(Sha256& hash, std::string_view name, const std::vector<T>& values) {
-  hash.update(name);
-  hash.update("\n");
-  hash.update(values.data(), values.size() * sizeof(T));
-}
-
 }  // namespace
 
 DatasetHash::DatasetHash(const ImageTable& table) {
-  hash_.update("attune.dataset@1 images\nclass_names\n");
-  for (const std::string& name : table.class_names) hash_.update(name + "\n");
-  column(hash_, "height", table.height);
-  column(hash_, "width", table.width);
-  column(hash_, "label", table.label);
-  column(hash_, "group", table.group);
-  if (!table.split.empty()) column(hash_, "split", table.split);
-  if (!table.spacing.empty()) column(hash_, "spacing", table.spacing);
+  hash_.update("attune.dataset@1 images\n");
+  hash_texts(hash_, "class_names", table.class_names);
+  hash_column(hash_, "height", table.height);
+  hash_column(hash_, "width", table.width);
+  hash_column(hash_, "label", table.label);
+  hash_column(hash_, "group", table.group);
+  if (!table.split.empty()) hash_column(hash_, "split", table.split);
+  if (!table.spacing.empty()) hash_column(hash_, "spacing", table.spacing);
   hash_.update("pixels\n");
 }
 
-void complete(ImageTable& table) {
-  if (table.group.empty()) {
-    table.group.resize(table.height.size());
-    std::iota(table.group.begin(), table.group.end(), 0);
+void hash_texts(Sha256& hash, std::string_view name, const std::vector<std::string>& texts) {
+  hash.update(name);
+  hash.update("\n");
+  for (const std::string& text : texts) hash.update(text + "\n");
+}
+
+void complete(ExampleColumns& columns, Index n) {
+  if (columns.group.empty()) {
+    columns.group.resize(static_cast<std::size_t>(n));
+    std::iota(columns.group.begin(), columns.group.end(), 0);
   }
-  if (table.class_names.empty() && !table.label.empty()) {
-    const std::int32_t last = *std::max_element(table.label.begin(), table.label.end());
-    for (std::int32_t c = 0; c <= last; ++c) table.class_names.push_back(std::to_string(c));
+  if (columns.class_names.empty() && !columns.label.empty()) {
+    const std::int32_t last = *std::max_element(columns.label.begin(), columns.label.end());
+    for (std::int32_t c = 0; c <= last; ++c) columns.class_names.push_back(std::to_string(c));
   }
 }
 

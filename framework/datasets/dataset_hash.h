@@ -1,5 +1,8 @@
 #pragma once
 
+#include <string>
+#include <vector>
+
 #include "base/hash.h"
 #include "datasets/dataset_file.h"
 
@@ -16,7 +19,17 @@ class DatasetHash {
   Sha256 hash_;
 };
 
-// Fills in absent groups and class names. Labels must be in range.
-void complete(ImageTable& table);
+// What tokens and vectors have in common with it: a column is its name, a newline, its values as
+// little-endian bytes; absent ones are left out.
+template <class T>
+void hash_column(Sha256& hash, std::string_view name, const std::vector<T>& values) {
+  hash.update(name);
+  hash.update("\n");
+  hash.update(values.data(), values.size() * sizeof(T));
+}
+void hash_texts(Sha256& hash, std::string_view name, const std::vector<std::string>& texts);
+
+// Fills in absent groups, and class names where there are labels, which must be in range.
+void complete(ExampleColumns& columns, Index n);
 
 }  // namespace attune

@@ -13,7 +13,7 @@ namespace attune {
 namespace {
 
 ImageTable completed(ImageTable table) {
-  complete(table);
+  complete(table, table.size());
   return table;
 }
 

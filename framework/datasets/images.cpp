@@ -6,10 +6,8 @@
 #include <filesystem>
 #include <numeric>
 
-#include "base/text.h"
 #include "datasets/dataset_file.h"
 #include "datasets/patch_cache.h"
-#include "h5/h5.h"
 #include "tensor/arena.h"
 
 namespace attune {
@@ -113,58 +111,10 @@ GrayLaw measured_gray(const DatasetFile& file, const std::vector<Index>& images)
   return {mean, std::sqrt(std::max(0.0, squares / count - mean * mean))};
 }
 
-// The place of each image's class among the classes that a model knows.
-std::vector<Index> labels_by_name(const std::string& path, const ImageTable& table,
-                                  const std::vector<std::string>& known) {
-  std::vector<Index> place;
-  for (const std::string& name : table.class_names)
-    place.push_back(std::find(known.begin(), known.end(), name) - known.begin());
-  std::vector<Index> labels;
-  std::vector<std::string> unknown;
-  for (const std::int32_t own : table.label) {
-    labels.push_back(place[at(own)]);
-    const std::string& name = table.class_names[at(own)];
-    if (labels.back() == static_cast<Index>(known.size()) &&
-        std::find(unknown.begin(), unknown.end(), name) == unknown.end())
-      unknown.push_back(name);
-  }
-  ATTUNE_CHECK(unknown.empty(), DataError,
-               "{}: has images of {}, which the model was not trained on; it knows {}. Classes are "
-               "found by their names in /class_names: rename them there, or leave these images out",
-               path, join(unknown), join(known));
-  return labels;
-}
-
-// Empty where it may be one; what is in it, the reader says.
-std::string why_no_dataset(const std::string& path) {
-  if (!std::filesystem::exists(path)) return path + " does not exist";
-  if (std::filesystem::is_directory(path)) return path + " is a folder, no dataset file";
-  return H5File::recognises(path) ? "" : path + " is no HDF5 file, which a dataset file is";
-}
-
-std::string how_made(const std::string& path) {
-  if (std::filesystem::path(path).filename() == "ct_covid.h5")
+std::string how_made(const std::optional<std::string>& path) {
+  if (path && std::filesystem::path(*path).filename() == "ct_covid.h5")
     return "scripts/fetch_data ct-covid makes it";
   return "attune import SOURCE -o FILE.h5 --labels CSV makes one of a folder of images";
-}
-
-// A model cannot learn a name that nothing has; a file may list it, for a model that knows it.
-void require_every_class(const std::string& path, const ImageTable& table) {
-  std::vector<bool> seen(table.class_names.size());
-  for (const std::int32_t label : table.label) seen[at(label)] = true;
-  std::vector<std::string> empty;
-  for (std::size_t c = 0; c < seen.size(); ++c)
-    if (!seen[c]) empty.push_back(fmt::format("'{}'", table.class_names[c]));
-  if (empty.empty()) return;
-  const bool one = empty.size() == 1;
-  throw KeyedDataError(
-      {"data.file",
-       fmt::format("{} {} of /class_names {} no image in {}", one ? "class" : "classes",
-                   join(empty), one ? "has" : "have", path),
-       fmt::format(
-           "Remove the name{} from /class_names, and number /label anew where others follow",
-           one ? "" : "s"),
-       {}});
 }
 
 }  // namespace
@@ -174,35 +124,21 @@ void ImagesOptions::fields(FieldList& f) {
   f.group("split", split, "which images are trained on, chosen on and tested on");
   f.group("resize", resize, "from images to patches");
   f.group("augment", augment, "random changes of the training images");
-  f.rule([this]() -> std::optional<Complaint> {
-    if (file) return std::nullopt;
-    return Complaint{
-        "file", "file must name a dataset file", "attune import SOURCE -o FILE.h5 makes one", {}};
-  });
+  f.rule([this] { return require_name(file); });
 }
 
 std::unique_ptr<Dataset> ImagesOptions::open(const DataContext& context) const {
-  ATTUNE_CHECK(file, DataError, "data.file must name a dataset file; attune import makes one");
-  if (const std::string what = why_no_dataset(*file); !what.empty())
-    throw KeyedDataError({"data.file", what, how_made(*file), {}});
-  if (!opened_ || opened_path_ != *file) {
-    try {
-      opened_ = std::make_shared<const DatasetFile>(*file);
-    } catch (const DataError& error) {
-      throw KeyedDataError(
-          {"data.file", error.what(), "`attune check` says so of any dataset file", {}});
-    }
-  }
-  opened_path_ = *file;
-  const ImageTable& table = opened_->table();
+  const std::shared_ptr<const DatasetFile> opened = opened_.open(
+      file, how_made(file), [&] { return std::make_shared<const DatasetFile>(*file); });
+  const ImageTable& table = opened->table();
   Reading reading{resize, augment, context.patch, table.class_names, {}, {}, {}};
   reading.label.assign(table.label.begin(), table.label.end());
-  require_every_class(*file, table);
+  require_every_class(*file, table, "image");
   reading.parts = split_examples({table.label, table.group, table.split}, split, table.class_names,
                                  context.fold);
   if (table.pixel_type == PixelType::float32)
-    reading.gray = measured_gray(*opened_, reading.parts[static_cast<std::size_t>(Split::train)]);
-  auto images = std::make_unique<Images>(opened_, std::move(reading));
+    reading.gray = measured_gray(*opened, reading.parts[static_cast<std::size_t>(Split::train)]);
+  auto images = std::make_unique<Images>(opened, std::move(reading));
   images->keep_patches();
   return images;
 }
@@ -224,7 +160,7 @@ std::unique_ptr<Dataset> open_other_images(const std::string& path, const Resize
                "value in the two. Import the images as those of the run were",
                path, bytes ? "uint8" : "float32", bytes ? "float32" : "uint8");
   Reading reading{resize, {}, patch, trained.class_names, {}, {}, trained.gray};
-  reading.label = labels_by_name(path, table, trained.class_names);
+  reading.label = labels_by_name(path, table, trained.class_names, "images");
   auto& all = reading.parts[static_cast<std::size_t>(Split::test)];
   all.resize(at(table.size()));
   std::iota(all.begin(), all.end(), Index{0});

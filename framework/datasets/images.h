@@ -2,6 +2,7 @@
 
 #include "datasets/data_kinds.h"
 #include "datasets/dataset_file.h"
+#include "datasets/open_file.h"
 #include "datasets/resize.h"
 #include "datasets/split.h"
 
@@ -24,10 +25,8 @@ struct ImagesOptions : DataOptions {
                                       const TrainedOn& trained) const override;
 
  private:
-  // As it was first opened and hashed, which takes a pass over all pixels: trials of all seeds and
-  // folds read that content.
-  mutable std::shared_ptr<const DatasetFile> opened_;
-  mutable std::string opened_path_;
+  // Hashing takes a pass over all pixels.
+  KeptFile<DatasetFile> opened_;
 };
 
 // All images of a dataset file as the test split, for a model trained elsewhere (see DataOptions).

@@ -31,8 +31,10 @@ Packer::Packer(std::vector<Index> lengths, BatchRule rule, Index seed, const std
         {"train.batch_tokens",
          fmt::format("{} example {} has {} tokens, a batch holds train.batch_tokens={}", what, i,
                      lengths_[at(i)], rule.batch_tokens),
-         fmt::format("Raise it to {} or more, or lower data.resize.max_tokens",
-                     *std::max_element(lengths_.begin(), lengths_.end())),
+         fmt::format(
+             "Raise it to {} or more, or make examples shorter (data.resize.max_tokens of images, "
+             "data.block of text)",
+             *std::max_element(lengths_.begin(), lengths_.end())),
          {}});
   }
   // The fullest batch there can be: by tokens the budget, by examples the shortest ones together.

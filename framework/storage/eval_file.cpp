@@ -28,7 +28,7 @@ std::string eval_file_bytes(const EvalContent& content, std::string_view build_i
   root.set_attribute("build_id", std::string(build_id));
   root.set_attribute("parameters", content.parameters);
   root.set_attribute("step", content.step);
-  root.set_attribute("class_names", content.class_names);
+  write_names(root, "class_names", content.class_names);
 
   H5Group final = root.create_group("final");
   for (const EvalMetric& m : content.metrics) {
@@ -72,7 +72,7 @@ EvalContent content_of(const H5Group& root) {
   content.data_sha256 = root.text_attribute("data_sha256");
   content.parameters = root.text_attribute("parameters");
   content.step = root.attribute<Index>("step");
-  content.class_names = root.text_list_attribute("class_names");
+  content.class_names = read_names(root, "class_names");
   const H5Group final = root.group("final");
   for (const FinalMetric& metric : read_finals(final)) {
     const std::string name = metric.split + "_" + metric.name;

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/json.h"
 
 namespace attune {
 
@@ -86,6 +87,31 @@ Predictions read_predictions(const H5Group& group) {
   if (group.has_attribute("loss")) p.loss = group.text_attribute("loss");
   if (group.has_dataset("position")) p.position = group.read<Index>("position");
   return p;
+}
+
+void write_names(H5Group& root, const char* attribute, const std::vector<std::string>& names) {
+  constexpr std::size_t kMost = 2000;  // 16 bytes each of the 64 KiB that an attribute may have
+  if (names.empty()) return;
+  if (names.size() <= kMost) {
+    root.set_attribute(attribute, names);
+  } else {
+    root.set_attribute(attribute, Json(names).dump());
+  }
+}
+
+std::vector<std::string> read_names(const H5Group& root, const char* attribute) {
+  if (!root.has_attribute(attribute)) return {};
+  if (!root.attribute_info(attribute).dims.empty()) return root.text_list_attribute(attribute);
+  const Json list = Json::parse(root.text_attribute(attribute), root.where());
+  std::vector<std::string> texts;
+  ATTUNE_CHECK(list.list(), DataError, "{}: attribute {} is no list of names", root.where(),
+               attribute);
+  for (const Json& each : *list.list()) {
+    ATTUNE_CHECK(each.text(), DataError, "{}: attribute {} is no list of names", root.where(),
+                 attribute);
+    texts.push_back(*each.text());
+  }
+  return texts;
 }
 
 std::vector<FinalMetric> read_finals(const H5Group& final) {

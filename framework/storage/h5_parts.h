@@ -4,6 +4,7 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "h5/h5.h"
 #include "storage/run_content.h"
@@ -36,6 +37,11 @@ void set_text(H5Group& group, const char* name, const std::string& value,
               std::string_view path = "");
 
 std::string text_or_empty(const H5Group& group, std::string_view name, std::string_view path = "");
+
+// A list of names as an attribute of the root; left out when empty. An attribute has room for a few
+// thousand texts: more of them are one text, a list in JSON.
+void write_names(H5Group& root, const char* attribute, const std::vector<std::string>& names);
+std::vector<std::string> read_names(const H5Group& root, const char* attribute);
 
 // What the two writers below have written, read again.
 std::vector<FinalMetric> read_finals(const H5Group& final);

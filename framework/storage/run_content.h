@@ -73,6 +73,8 @@ struct RunContent {
   std::string status = "finished";             // finished | diverged
   std::vector<std::string> class_names;        // of the data, in the order of the outputs
   std::optional<GrayLaw> gray;                 // where images were normalised by their own law
+  std::vector<std::string> token_names;        // where tokens were read that are no classes
+  Index width = 0;                             // values a row, where rows were vectors
   Index steps = 0;                             // optimiser steps done
   std::map<std::string, MetricTable> metrics;  // by split
   std::vector<FinalMetric> final;

@@ -16,8 +16,9 @@ namespace attune {
 //   /                     Conventions, schema, name, row, kind, seed, fold, stop_step, repeat (-1:
 //   none), status, identity,
 //                         data_sha256, init_sha256 (where weights were loaded), build_id, steps,
-//                         class_names (of classifiers), gray_mean and gray_sd (where images were
-//                         normalised by those of the training split)
+//                         class_names, token_names (where tokens have names that are no classes),
+//                         width (of vectors), gray_mean and gray_sd (where images were normalised
+//                         by those of the training split)
 //   /metrics/<split>      step, and one float64 series a metric with units, long_name, goal where
 //   they are known /final                <split>_<metric>, float64 scalars with split, metric,
 //   units, goal, how /predictions/<split>  example (dimension), group, target, output [example,
@@ -42,6 +43,7 @@ struct RunHead {
   Index seed = 0, steps = 0;
   std::optional<Index> fold, stop_step, repeat;
   std::vector<FinalMetric> final;
+  std::vector<std::string> predictions;  // of which splits it keeps them
 };
 
 struct RunFile {

@@ -96,6 +96,8 @@ RunHead head_of(const H5Group& root) {
   head.stop_step = index_or_none(root, "stop_step");
   head.repeat = index_or_none(root, "repeat");
   head.final = read_finals(root.group("final"));
+  for (const H5Entry& split : root.group("predictions").entries())
+    head.predictions.push_back(split.name);
   return head;
 }
 
@@ -214,8 +216,9 @@ RunFile run_file_of(const H5Group& root, const std::string& path) {
   content.status = head.status;
   content.steps = head.steps;
   content.final = head.final;
-  if (root.has_attribute("class_names"))
-    content.class_names = root.text_list_attribute("class_names");
+  content.class_names = read_names(root, "class_names");
+  content.token_names = read_names(root, "token_names");
+  if (root.has_attribute("width")) content.width = root.attribute<Index>("width");
   if (root.has_attribute("gray_mean"))
     content.gray = GrayLaw{root.attribute<double>("gray_mean"), root.attribute<double>("gray_sd")};
   for (const H5Entry& e : root.group("metrics").entries())

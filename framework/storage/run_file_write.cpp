@@ -46,7 +46,9 @@ class RunFileWriter {
     set_text(root, "init_sha256", trial_.init_sha256);
     root.set_attribute("build_id", std::string(build_id_));
     root.set_attribute("steps", content_.steps);
-    if (!content_.class_names.empty()) root.set_attribute("class_names", content_.class_names);
+    write_names(root, "class_names", content_.class_names);
+    write_names(root, "token_names", content_.token_names);
+    if (content_.width > 0) root.set_attribute("width", content_.width);
     if (content_.gray) {
       root.set_attribute("gray_mean", content_.gray->mean);
       root.set_attribute("gray_sd", content_.gray->sd);

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <numeric>
 #include <span>
+#include <utility>
 
 #include "base/text.h"
 #include "storage/run_file.h"
@@ -46,6 +47,15 @@ std::vector<SeedFiles> by_seed(const std::vector<TrialFile>& trials, RowOutcome&
   return seeds;
 }
 
+bool all_keep_predictions(const std::vector<SeedFiles>& seeds, const std::string& split) {
+  return std::all_of(seeds.begin(), seeds.end(), [&](const SeedFiles& seed) {
+    return std::all_of(seed.heads.begin(), seed.heads.end(), [&](const RunHead& head) {
+      return std::find(head.predictions.begin(), head.predictions.end(), split) !=
+             head.predictions.end();
+    });
+  });
+}
+
 // Whether a split was measured, and on the same data for all seeds: a file, or a draw that the
 // run's seed does not move.
 bool same_data(const std::vector<SeedFiles>& seeds, const std::string& split) {
@@ -66,16 +76,23 @@ PooledPredictions pool(const SeedFiles& seed, const std::string& split) {
     all.group.insert(all.group.end(), p.group.begin(), p.group.end());
     all.target.insert(all.target.end(), p.target.begin(), p.target.end());
     all.output.insert(all.output.end(), p.output.begin(), p.output.end());
+    all.position.insert(all.position.end(), p.position.begin(), p.position.end());
+    all.loss = p.loss;
   }
+  const auto place = [&](std::size_t i) {
+    return std::pair(all.example[i], all.position.empty() ? Index{0} : all.position[i]);
+  };
   std::vector<std::size_t> order(all.example.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
   std::sort(order.begin(), order.end(),
-            [&](std::size_t a, std::size_t b) { return all.example[a] < all.example[b]; });
+            [&](std::size_t a, std::size_t b) { return place(a) < place(b); });
   PooledPredictions pooled;
   pooled.scored.n_classes = all.n_outputs;
+  pooled.scored.loss = all.loss;
   const auto width = static_cast<std::size_t>(all.n_outputs);
-  for (const std::size_t i : order) {
-    ATTUNE_CHECK(pooled.example.empty() || pooled.example.back() != all.example[i], DamagedError,
+  for (std::size_t k = 0; k < order.size(); ++k) {
+    const std::size_t i = order[k];
+    ATTUNE_CHECK(k == 0 || place(order[k - 1]) != place(i), DamagedError,
                  "the folds of seed {} test example {} twice ({} and others): they were not made "
                  "by one split. Remove the run files that do not belong here",
                  seed.seed, all.example[i], seed.paths.front());
@@ -109,7 +126,7 @@ std::optional<double> seed_value(const SeedFiles& seed, const std::string& path,
 
 // Some of the pooled examples, by their places.
 Scored part_of(const Scored& all, std::span<const Index> examples) {
-  Scored part{all.n_classes, {}, {}};
+  Scored part{all.n_classes, {}, {}, all.loss};
   for (const Index i : examples) {
     part.target.push_back(all.target[static_cast<std::size_t>(i)]);
     const float* logits = all.logits.data() + i * all.n_classes;
@@ -197,7 +214,10 @@ RowOutcome outcome_of_row(const std::string& row, const FoldPlan& folds,
       return split_of(path) == split;
     });
     const bool test = split == std::string_view("test");
-    if (by_fold ? !test : !asked || seeds.size() == 1 || !same_data(seeds, split)) continue;
+    if (by_fold ? !test
+                : !asked || seeds.size() == 1 || !same_data(seeds, split) ||
+                      !all_keep_predictions(seeds, split))
+      continue;
     for (const SeedFiles& seed : seeds) outcome.pooled[split].push_back(pool(seed, split));
   }
   for (const std::string& path : metrics) {

@@ -67,10 +67,11 @@ std::optional<double> auc(const Scored& s) {
   return (rank_sum - 0.5 * positives * (positives + 1)) / (positives * negatives);
 }
 
-// The labels of a split with logits that favour no class.
+// The labels of a split, where its examples have them, with logits that favour no class.
 Scored undecided(const Dataset& data, Split split) {
   Scored labels;
   labels.n_classes = data.n_classes();
+  if (data.row_targets()) return labels;
   for (Index i = 0; i < data.n_examples(split); ++i)
     labels.target.push_back(data.example(split, i).label);
   labels.logits.assign(static_cast<std::size_t>(labels.size() * labels.n_classes), 0.0F);
@@ -166,7 +167,10 @@ void require_metrics(const std::string& key, const std::vector<std::string>& pat
                        why),
            key == "select.by" ? "Set select.how=last, choose by another metric, or split otherwise "
                                 "(data.split)"
-                              : "Leave it out, or split otherwise (data.split)",
+           : data.row_targets()
+               ? "Ask for loss or accuracy of a split that has examples (of a text "
+                 "by data.val and data.test)"
+               : "Leave it out, or split otherwise (data.split)",
            {}});
     }
   }

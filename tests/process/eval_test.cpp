@@ -172,13 +172,13 @@ TEST_F(Eval, ClassesAreMatchedByName) {
   ASSERT_EQ(turned.code, 0) << turned.err;
   EXPECT_EQ(predictions_in(folder_ / "a.h5").target, predictions_in(folder_ / "b.h5").target);
   EXPECT_EQ(predictions_in(folder_ / "a.h5").output, predictions_in(folder_ / "b.h5").output);
-  EXPECT_THAT(turned.out, AllOf(HasSubstr("taken for bright"), HasSubstr("60 images")));
+  EXPECT_THAT(turned.out, AllOf(HasSubstr("taken for bright"), HasSubstr("60 examples")));
 }
 
 TEST_F(Eval, OwnDataIsSaidToBeThat) {
   const std::string run = train(PixelType::uint8);
   write_images(folder_ / "other.h5", PixelType::uint8, {"bright", "dark"}, {1, 0});
-  EXPECT_THAT(eval(run, folder_ / "data.h5").out, HasSubstr("trained on some of them"));
+  EXPECT_THAT(eval(run, folder_ / "data.h5").out, HasSubstr("trained on some of it"));
   EXPECT_THAT(eval(run, folder_ / "other.h5").out, Not(HasSubstr("trained on some")));
   EXPECT_THAT(eval(run, folder_ / "data.h5", {"-q"}).out, Not(HasSubstr("trained on some")));
   EXPECT_THAT(eval(run, folder_ / "data.h5", {"--json"}).out, HasSubstr("\"own_data\": true"));
@@ -355,14 +355,14 @@ TEST_F(Eval, AnIntervalThatCannotBeSaysWhy) {
 }
 
 // Finite weights may still have outputs that are not.
-TEST_F(Eval, AnOverflowNamesTheImage) {
+TEST_F(Eval, AnOverflowNamesTheExample) {
   RunFile run = read_run_file(train(PixelType::uint8));
   for (NamedTensor& t : run.content.weights[0].tensors)
     if (t.name == "head.weight") std::fill(t.values.begin(), t.values.end(), 3e38F);
   write_atomically(folder_ / "huge.h5", run_file_bytes(run.trial, run.content, run.head.build_id));
   const Finished refused = eval(folder_ / "huge.h5", folder_ / "data.h5");
   EXPECT_EQ(refused.code, 2);
-  EXPECT_THAT(refused.err, HasSubstr("data.h5: the model's outputs for image 0 are no numbers"));
+  EXPECT_THAT(refused.err, HasSubstr("data.h5: the model's outputs for example 0 are no numbers"));
 }
 
 TEST_F(Eval, ARunWithoutParametersSaysWhichKeyToSet) {

@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <functional>
+
 #include "base/error.h"
 #include "base/files.h"
 #include "storage/run_file.h"
@@ -50,11 +52,13 @@ class OutcomeTest : public testing::Test {
         if (const auto value = classification_metric(name, scored))
           content.final.push_back({split, name, *value, "1", "maximize", "last"});
     content.final.push_back({"val", "loss", val_loss, "nat", "minimize", "last"});
+    edit_(content);
     const std::string path = folder_ / fmt::format("{}-{}.h5", seed, fold.value_or(-1));
     write_atomically(path, run_file_bytes(trial, content, "build"));
     return {seed, fold, path};
   }
   TemporaryFolder folder_;
+  std::function<void(RunContent&)> edit_ = [](RunContent&) {};  // of what is written next
 };
 
 // Three of three right in one fold, none of one in the other: the mean of folds would say ½.
@@ -186,6 +190,45 @@ TEST_F(OutcomeTest, SeedsTestedOnTheSameDataKnowOfItsGroupsWithoutFoldsToo) {
   EXPECT_NEAR(fixed.interval->high - fixed.mean, 12.706204736 * 0.25, 1e-8);
   EXPECT_FALSE(redrawn.group_share);
   EXPECT_EQ(redrawn.interval->high, 0.75);
+}
+
+// Nothing is known of groups then.
+TEST_F(OutcomeTest, RunsThatKeepNoPredictionsHaveAnIntervalOverSeeds) {
+  edit_ = [](RunContent& content) { content.predictions.clear(); };
+  const RowOutcome outcome = outcome_of_row(
+      "r", {},
+      {write(0, std::nullopt, {{0, 1, 1}}, 0.25), write(1, std::nullopt, {{0, 1, 1}}, 0.75)},
+      {"val/loss"});
+  EXPECT_TRUE(outcome.pooled.empty());
+  EXPECT_EQ(outcome.metrics[0].estimate.over, Over::seeds);
+  EXPECT_DOUBLE_EQ(outcome.metrics[0].estimate.mean, 0.5);
+  EXPECT_NEAR(outcome.metrics[0].estimate.interval->high, 0.5 + 12.706204736 * 0.25, 1e-8);
+}
+
+// Rows 2 and 0 of example 4, then row 1 of example 3.
+TEST_F(OutcomeTest, TargetsOfRowsArePooledByExampleAndPosition) {
+  edit_ = [](RunContent& content) { content.predictions.at("test").position = {2, 0, 1}; };
+  const std::vector<Predicted> test = {{4, 1, 1}, {4, 0, -1}, {3, 1, 2}};
+  const RowOutcome outcome = outcome_of_row(
+      "r", {}, {write(0, std::nullopt, test), write(1, std::nullopt, test)}, {"test/accuracy"});
+  const PooledPredictions& pooled = outcome.pooled.at("test")[0];
+  EXPECT_THAT(pooled.example, ElementsAre(3, 4, 4));
+  EXPECT_THAT(pooled.scored.logits, ElementsAre(0, 2, 0, -1, 0, 1));
+  edit_ = [](RunContent& content) { content.predictions.at("test").position = {2, 2, 1}; };
+  const std::vector<TrialFile> twice = {write(0, std::nullopt, test), write(1, std::nullopt, test)};
+  EXPECT_THROW(outcome_of_row("r", {}, twice, {"test/accuracy"}), DamagedError);
+}
+
+TEST_F(OutcomeTest, APooledLossIsTheRunsOwn) {
+  edit_ = [](RunContent& content) {
+    content.predictions.at("val").loss = "mse";
+    content.predictions.at("val").output.assign(4, 0.5);  // all are wrong by 0.5
+  };
+  const std::vector<Predicted> two_groups = {{0, 1, 1}, {2, 0, 1}};
+  const RowOutcome outcome = outcome_of_row(
+      "r", {}, {write(0, std::nullopt, two_groups), write(1, std::nullopt, two_groups)},
+      {"val/loss"});
+  EXPECT_DOUBLE_EQ(outcome.metrics[0].estimate.mean, 0.25);
 }
 
 TEST_F(OutcomeTest, WithoutFoldsAValueIsTheFinalOne) {
