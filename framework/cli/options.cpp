@@ -151,11 +151,12 @@ const std::vector<Verb>& verbs() {
        .summary = "a trained model on other data: metrics with intervals over groups",
        .operands = "RUN.h5 DATA.h5",
        .details =
-           "Reads the model and its way of reading images from a run file, and predicts every "
-           "image "
+           "Reads the model and its way of reading data from a run file, and predicts every "
+           "example "
            "of a dataset file, whatever its /split says. Prints loss, accuracy, balanced accuracy "
            "and AUC, each with a 95 % interval over the data's groups, and which class was taken "
-           "for which. Classes are matched by name; gray values are normalised as in training.",
+           "for which. Classes and tokens are matched by name; gray values are normalised as in "
+           "training.",
        .min_operands = 2,
        .max_operands = 2,
        .options = {{"out",
@@ -204,16 +205,17 @@ const std::vector<Verb>& verbs() {
        .examples = {"completion bash"},
        .exit_codes = {ok, usage}},
       {.name = "import",
-       .summary = "images (DICOM, NIfTI, PNG and others) into a dataset file",
-       .operands = "SOURCE -o FILE.h5 [--labels CSV]",
+       .summary = "images, sequences or vectors into a dataset file",
+       .operands = "SOURCE -o FILE.h5 [--kind images|tokens|vectors]",
        .details =
-           "Decodes a folder of images by content and writes one dataset file. A program of its "
-           "own, attune-import, because it needs ITK: scripts/attune import builds it when it is "
-           "first asked for. attune import --help prints its options.",
+           "Decodes a folder of images (DICOM, NIfTI, PNG and others) by content, or reads a table "
+           "of sequences or vectors, or a text, and writes one dataset file. A program of its "
+           "own, attune-import, because images need ITK: scripts/attune import builds it when it "
+           "is first asked for. attune import --help prints its options.",
        .max_operands = -1,
        .passes_through = true,
        .examples = {"import scans/ -o data/mine.h5 --labels labels.csv",
-                    "import scans/ -o data/mine.h5 --labels labels.csv --skip-unlabelled"},
+                    "import reviews.csv -o data/reviews.h5 --kind tokens"},
        .exit_codes = {ok, failure, usage}},
   };
   return kVerbs;

@@ -13,7 +13,7 @@ namespace attune {
 ExitCode verb_import(Session& session) {
   const std::string program = program_folder() + "/attune-import";
   ATTUNE_CHECK(std::filesystem::exists(program), ConfigError,
-               "{} is not built: decoding images needs ITK. In the source tree, `scripts/attune "
+               "{} is not built. In the source tree, `scripts/attune "
                "import ...` installs what it needs and builds it; else put it beside attune",
                program);
   std::vector<std::string> words = session.command.operands;

@@ -1,7 +1,6 @@
 #include "import/import.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <filesystem>
 #include <map>
@@ -9,11 +8,10 @@
 
 #include "base/error.h"
 #include "base/hash.h"
-#include "base/json.h"
 #include "base/output_file.h"
-#include "base/text.h"
 #include "datasets/dataset_file.h"
 #include "import/decode.h"
+#include "import/names.h"
 #include "import/source.h"
 
 namespace attune {
@@ -21,43 +19,19 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// Class names in order, by number when all of them are numbers.
-std::vector<std::string> class_names(const std::vector<LabelRow>& rows) {
-  std::set<std::string> distinct;
-  for (const LabelRow& row : rows) distinct.insert(row.label);
-  std::vector<std::string> names(distinct.begin(), distinct.end());
-  const auto number = [](const std::string& s) -> std::optional<Index> {
-    Index value = 0;
-    const auto [end, error] = std::from_chars(s.data(), s.data() + s.size(), value);
-    return error == std::errc() && end == s.data() + s.size() ? std::optional(value) : std::nullopt;
-  };
-  if (std::all_of(names.begin(), names.end(), [&](const auto& s) { return number(s).has_value(); }))
-    std::stable_sort(names.begin(), names.end(),
-                     [&](const auto& a, const auto& b) { return *number(a) < *number(b); });
-  return names;
-}
-
-// Group names as numbers that say nothing of the names; two names never share one.
-std::map<std::string, std::int32_t> group_numbers(const std::vector<LabelRow>& rows) {
-  std::map<std::string, std::int32_t> numbers;
-  for (const LabelRow& row : rows) numbers[row.group] = 0;
-  std::set<std::uint64_t> taken;
-  for (auto& [name, number] : numbers) {
-    std::uint64_t h = hash64("group/" + name) & 0x7fffffffU;
-    while (!taken.insert(h).second) h = (h + 1) & 0x7fffffffU;
-    number = static_cast<std::int32_t>(h);
-  }
-  return numbers;
-}
-
 // A row an image: as many as a file has slices.
 ImageTable make_table(const Selection& selection, const std::vector<FileHeader>& headers) {
   ImageTable table;
-  table.class_names = class_names(selection.rows);
+  std::set<std::string> labels_in_use, groups_in_use;
+  for (const LabelRow& row : selection.rows) {
+    labels_in_use.insert(row.label);
+    groups_in_use.insert(row.group);
+  }
+  table.class_names = in_order(labels_in_use);
   std::map<std::string, std::int32_t> label_of;
   for (std::size_t c = 0; c < table.class_names.size(); ++c)
     label_of[table.class_names[c]] = static_cast<std::int32_t>(c);
-  const auto groups = group_numbers(selection.rows);
+  const auto groups = group_numbers(groups_in_use);
   bool all_eight_bit = true, any_spacing = false;
   for (std::size_t f = 0; f < headers.size(); ++f) {
     const FileHeader& header = headers[f];
@@ -225,21 +199,11 @@ std::vector<std::string> inputs_of(const ImportOptions& options, const Selection
   return inputs;
 }
 
-// Labels are kept in the file and printed, in one line each.
+// By label, where it stands.
 void check_labels(const Selection& selection) {
-  const auto is_control = [](char c) { return (c >= 0 && c < ' ') || c == 0x7f; };
-  std::set<std::string> told;
-  std::vector<std::string> faults;
-  for (const LabelRow& row : selection.rows) {
-    const bool is_line = invalid_utf8(row.label) == std::string::npos &&
-                         std::none_of(row.label.begin(), row.label.end(), is_control);
-    if (is_line || !told.insert(row.label).second) continue;
-    faults.push_back(fmt::format("{}, the label of {}", Json(row.label).dump(), row.file));
-  }
-  ATTUNE_CHECK(faults.empty(), DataError,
-               "{} labels are no line of text in UTF-8:{}\nNothing was written. Rename them: "
-               "without line breaks, tabs and bytes of other encodings.",
-               faults.size(), listed(faults));
+  std::map<std::string, std::string> first;
+  for (const LabelRow& row : selection.rows) first.emplace(row.label, row.file);
+  require_lines(first);
 }
 
 }  // namespace

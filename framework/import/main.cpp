@@ -13,42 +13,57 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "base/process.h"
+#include "base/text.h"
 #include "import/import.h"
+#include "import/tables.h"
 
 namespace attune {
 namespace {
 
 constexpr const char* kHelp =
-    R"(usage: attune import SOURCE -o FILE.h5 [--labels CSV] [options]
+    R"(usage: attune import SOURCE -o FILE.h5 [--kind KIND] [options]
 
-Makes a dataset file of a folder of images: DICOM, NIfTI, MetaImage, NRRD, PNG
-and JPEG, told by content; each slice of a volume is an image. Groups (patients,
-papers) are never split between training and test. Prints counts by label, group
-and size, and images that several groups share.
+Makes a dataset file of a folder of images, or of a table of token sequences or
+vectors. Groups (patients, papers) are never split between training and test.
+Prints counts by label, group and size, and examples that several groups share.
 
   -o, --out FILE.h5      the dataset file, replaced if one is there
-      --labels CSV       a row a file: file (relative to SOURCE), label, group;
-                         without it the folders in SOURCE name the classes
-      --columns LIST     other names of these, as in file=image,group=patient
-      --window LO,HI     clips values of all formats but PNG and JPEG, and
-                         scales them to 0 .. 1
-      --skip-unlabelled  leaves out images without a row, rows without an image
-      --kind images      the only kind so far
+      --kind images      (default) SOURCE is a folder of DICOM, NIfTI, MetaImage,
+                         NRRD, PNG and JPEG, told by content; each slice of a
+                         volume is an image
+      --kind tokens      SOURCE is a CSV whose column tokens holds words or ids
+                         separated by spaces, with columns label, group and split
+                         if any; or a text (no .csv), whose characters are tokens
+      --kind vectors     SOURCE is a CSV with a column label, group and split if
+                         any; all other columns of numbers are features
+      --columns LIST     other names of columns, as in label=class,group=patient
   -q, --quiet            prints nothing but errors
       --json             prints the counts and lists, or the error, as one JSON
                          object
 
-exit codes: 0 all done; 1 storage failed; 2 bad command line or images: nothing
+of images only:
+      --labels CSV       a row a file: file (relative to SOURCE), label, group;
+                         without it the folders in SOURCE name the classes
+      --window LO,HI     clips values of all formats but PNG and JPEG, and
+                         scales them to 0 .. 1
+      --skip-unlabelled  leaves out images without a row, rows without an image
+
+exit codes: 0 all done; 1 storage failed; 2 bad command line or data: nothing
             written
 
 examples:
   attune import scans -o data/scans.h5 --labels scans/labels.csv
   attune import ct -o data/ct.h5 --labels ct.csv --window -1000,400
-  attune import ct -o data/ct.h5 --labels ct.csv --columns group=patient
   attune import photos -o data/photos.h5    # photos/CLASS/...
+  attune import reviews.csv -o data/reviews.h5 --kind tokens --columns tokens=text
+  attune import book.txt -o data/book.h5 --kind tokens
+  attune import iris.csv -o data/iris.h5 --kind vectors --columns label=species
 )";
 
+enum class Kind { images, tokens, vectors };
+
 struct CommandLine {
+  Kind kind = Kind::images;
   ImportOptions import;
   bool quiet = false, json = false;
 };
@@ -64,27 +79,57 @@ std::pair<double, double> parse_window(const std::string& text) {
   return {low, high};
 }
 
-LabelColumns parse_columns(const std::string& text) {
+Kind parse_kind(const std::string& text) {
+  if (text == "images") return Kind::images;
+  if (text == "tokens") return Kind::tokens;
+  ATTUNE_CHECK(text == "vectors", ConfigError, "--kind {}: there are images, tokens and vectors",
+               text);
+  return Kind::vectors;
+}
+
+LabelColumns parse_columns(const std::string& text, Kind kind) {
   LabelColumns columns;
+  std::vector<std::pair<std::string, std::string*>> known = {{"label", &columns.label},
+                                                             {"group", &columns.group}};
+  if (kind == Kind::images) known.insert(known.begin(), {"file", &columns.file});
+  if (kind == Kind::tokens) known.insert(known.begin(), {"tokens", &columns.tokens});
+  if (kind != Kind::images) known.emplace_back("split", &columns.split);
+  std::vector<std::string> forms;
+  for (const auto& [key, column] : known) forms.push_back(key + "=NAME");
   std::istringstream items(text);
   for (std::string item; std::getline(items, item, ',');) {
     const std::size_t equals = item.find('=');
-    const std::string key = item.substr(0, equals);
-    std::string* column = key == "file"    ? &columns.file
-                          : key == "label" ? &columns.label
-                          : key == "group" ? &columns.group
-                                           : nullptr;
-    ATTUNE_CHECK(column && equals != std::string::npos && equals + 1 < item.size(), ConfigError,
-                 "--columns {}: '{}' is none of file=NAME, label=NAME, group=NAME", text, item);
-    *column = item.substr(equals + 1);
+    const auto found = std::find_if(known.begin(), known.end(), [&](const auto& each) {
+      return each.first == item.substr(0, equals);
+    });
+    ATTUNE_CHECK(found != known.end() && equals != std::string::npos && equals + 1 < item.size(),
+                 ConfigError, "--columns {}: '{}' is none of {}", text, item, join(forms));
+    *found->second = item.substr(equals + 1);
   }
   return columns;
+}
+
+// What the command line lacks, and what does not go together.
+void check(const CommandLine& command) {
+  const ImportOptions& options = command.import;
+  const bool images = command.kind == Kind::images;
+  ATTUNE_CHECK(!options.source.empty(), ConfigError, "SOURCE is missing, {}; see --help",
+               images ? "a folder of images" : "a file");
+  ATTUNE_CHECK(!options.output.empty(), ConfigError, "-o FILE.h5 is missing; see --help");
+  ATTUNE_CHECK(
+      images || (options.labels.empty() && !options.window && !options.skip_unlabelled),
+      ConfigError,
+      "--labels, --window and --skip-unlabelled are of --kind images: labels of tokens and "
+      "vectors are a column of SOURCE (--columns label=NAME)");
+  ATTUNE_CHECK(!images || !options.labels.empty() || !options.skip_unlabelled, ConfigError,
+               "--skip-unlabelled needs --labels CSV: without it folders name the classes");
 }
 
 CommandLine parse(const std::vector<std::string>& words) {
   CommandLine command;
   ImportOptions& options = command.import;
   std::set<std::string> given;
+  std::string columns;
   for (std::size_t i = 0; i < words.size(); ++i) {
     std::string name = words[i];
     std::optional<std::string> attached;
@@ -110,7 +155,7 @@ CommandLine parse(const std::vector<std::string>& words) {
     } else if (name == "--labels") {
       options.labels = value();
     } else if (name == "--columns") {
-      options.columns = parse_columns(value());
+      columns = value();
     } else if (name == "--window") {
       options.window = parse_window(value(true));
     } else if (name == "--skip-unlabelled") {
@@ -123,21 +168,17 @@ CommandLine parse(const std::vector<std::string>& words) {
       flag();
       command.json = true;
     } else if (name == "--kind") {
-      const std::string kind = value();
-      ATTUNE_CHECK(kind == "images", ConfigError, "--kind {}: only images can be imported", kind);
+      command.kind = parse_kind(value());
     } else {
       ATTUNE_CHECK(!name.starts_with("-") || name == "-", ConfigError,
                    "unknown option '{}'; see --help", name);
       ATTUNE_CHECK(options.source.empty(), ConfigError,
-                   "two sources, '{}' and '{}': import takes one folder", options.source, name);
+                   "two sources, '{}' and '{}': import takes one", options.source, name);
       options.source = name;
     }
   }
-  ATTUNE_CHECK(!options.source.empty(), ConfigError,
-               "SOURCE is missing, a folder of images; see --help");
-  ATTUNE_CHECK(!options.output.empty(), ConfigError, "-o FILE.h5 is missing; see --help");
-  ATTUNE_CHECK(!options.labels.empty() || !options.skip_unlabelled, ConfigError,
-               "--skip-unlabelled needs --labels CSV: without it folders name the classes");
+  check(command);
+  options.columns = parse_columns(columns, command.kind);
   return command;
 }
 
@@ -160,6 +201,14 @@ void print(const std::string& text) {
                std::strerror(errno));
 }
 
+void say(const CommandLine& command, const Json& json, const std::string& text) {
+  if (command.json) {
+    print(json.dump() + "\n");
+  } else if (!command.quiet) {
+    print(text);
+  }
+}
+
 int run(const std::vector<std::string>& words) {
   const bool json = std::find(words.begin(), words.end(), "--json") != words.end();
   try {
@@ -169,12 +218,15 @@ int run(const std::vector<std::string>& words) {
         return 0;
       }
     const CommandLine command = parse(words);
-    const ImportReport report = import_images(command.import);
-    if (command.json) {
-      print(report_json(report).dump() + "\n");
-    } else if (!command.quiet) {
-      print(report_text(report));
+    if (command.kind == Kind::images) {
+      const ImportReport report = import_images(command.import);
+      say(command, report_json(report), report_text(report));
+      return 0;
     }
+    const TableOptions table{command.import.source, command.import.output, command.import.columns};
+    const TableReport report =
+        command.kind == Kind::tokens ? import_tokens(table) : import_vectors(table);
+    say(command, table_report_json(report), table_report_text(report));
     return 0;
   } catch (const Error& error) {
     return report(error.what(), error.code(), json);

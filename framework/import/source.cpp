@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/text.h"
 #include "import/decode.h"
+#include "import/names.h"
 
 namespace attune {
 
@@ -25,14 +26,6 @@ void sort_by_path(std::vector<LabelRow>& rows) {
 }
 
 }  // namespace
-
-std::string listed(const std::vector<std::string>& items) {
-  constexpr std::size_t kListed = 100;
-  std::string text;
-  for (std::size_t i = 0; i < std::min(items.size(), kListed); ++i) text += "\n  " + items[i];
-  if (items.size() > kListed) text += fmt::format("\n  and {} more", items.size() - kListed);
-  return text;
-}
 
 std::vector<std::string> files_below(const std::string& folder) {
   std::vector<std::string> files;

@@ -34,7 +34,4 @@ Selection select_by_csv(const std::string& source, const std::string& csv,
 // DataError lists the images that are in none.
 Selection select_by_folders(const std::string& source);
 
-// "\n  item" for each of them, up to a hundred.
-std::string listed(const std::vector<std::string>& items);
-
 }  // namespace attune

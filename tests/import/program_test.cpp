@@ -96,5 +96,17 @@ TEST(ImportProgram, ClosedStandardStreamsAreNoFilesOfIts) {
   EXPECT_EQ(DatasetFile(folder / "out.h5").table().size(), 1);
 }
 
+TEST(ImportProgram, OptionsOfAnotherKindAreRefused) {
+  const TestFolder folder;
+  const std::string to = " -o " + (folder / "out.h5");
+  EXPECT_EQ(import_of("t.csv --kind tokens --window 0,1" + to).exit, 2);
+  EXPECT_THAT(import_of("t.csv --kind graphs" + to).errors,
+              testing::HasSubstr("--kind graphs: there are images, tokens and vectors"));
+  EXPECT_THAT(import_of("t.csv --kind vectors --columns file=a" + to).errors,
+              testing::HasSubstr("'file=a' is none of label=NAME, group=NAME, split=NAME"));
+  EXPECT_THAT(import_of("t.csv --columns tokens=a --kind tokens" + to).errors,
+              testing::HasSubstr("t.csv cannot be opened"));
+}
+
 }  // namespace
 }  // namespace attune
