@@ -1,7 +1,8 @@
 """Downloads a public data set, checks every byte of it, and imports it to data/<name>.h5.
 
-scripts/fetch_data ct-covid    746 CT slices of 332 papers (349 COVID, 397 not) to data/ct_covid.h5
-scripts/fetch_data all         every one of them
+scripts/fetch_data ct-covid          746 CT slices of 332 papers (349 COVID, 397 not) to data/ct_covid.h5
+scripts/fetch_data tinyshakespeare   1,115,394 characters of Shakespeare to data/tinyshakespeare.h5
+scripts/fetch_data all               every one of them
 
 ATTUNE_DATA_MIRROR=DIR takes the sources from DIR/<name> instead of the network. data/README.md says
 where the data comes from and under which licence.
@@ -44,16 +45,20 @@ def check(name, files, count, expected, where):
             "please open an issue.")
 
 
-def from_github(repository, commit, keep):
-    """Files of a commit by path, without the archive's leading folder; keep(path) says which."""
-    url = f"https://github.com/{repository}/archive/{commit}.tar.gz"
+def download(url):
     print(f"downloading {url}", file=sys.stderr)
     try:
         with urllib.request.urlopen(url, timeout=60) as reply:
-            archive = reply.read()
+            return reply.read()
     except (OSError, http.client.HTTPException) as error:
         raise FetchError(f"{url} cannot be downloaded: {error}. Without a network, put the files into a folder and set "
                          "ATTUNE_DATA_MIRROR to its parent.") from error
+
+
+def from_github(repository, commit, keep):
+    """Files of a commit by path, without the archive's leading folder; keep(path) says which."""
+    url = f"https://github.com/{repository}/archive/{commit}.tar.gz"
+    archive = download(url)
     files = {}
     try:
         with tarfile.open(fileobj=io.BytesIO(archive), mode="r:gz") as tar:
@@ -66,6 +71,11 @@ def from_github(repository, commit, keep):
     return files
 
 
+def one_from_github(repository, commit, path):
+    """A single file of a commit, without its folders."""
+    return {pathlib.PurePosixPath(path).name: download(f"https://raw.githubusercontent.com/{repository}/{commit}/{path}")}
+
+
 def from_folder(folder, keep):
     if not folder.is_dir():
         raise FetchError(f"{folder} is no folder; ATTUNE_DATA_MIRROR must hold one of that name")
@@ -73,14 +83,15 @@ def from_folder(folder, keep):
     return {path: (folder / path).read_bytes() for path in paths if keep(path)}
 
 
-def take(name, repository, commit, keep, count, expected):
-    """The checked files of a source, from the mirror when there is one."""
+def take(name, repository, commit, keep, count, expected, single=None):
+    """The checked files of a source, from the mirror when there is one; `single` is the path of the only one."""
     mirror = os.environ.get("ATTUNE_DATA_MIRROR")
     if mirror:
         folder = pathlib.Path(mirror) / name
         files, where = from_folder(folder, keep), str(folder)
     else:
-        files, where = from_github(repository, commit, keep), f"commit {commit} of github.com/{repository}"
+        files = one_from_github(repository, commit, single) if single else from_github(repository, commit, keep)
+        where = f"commit {commit} of github.com/{repository}"
     check(name, files, count, expected, where)
     return files
 
@@ -115,7 +126,17 @@ def fetch_ct_covid():
         attune("import", source, "--labels", labels, "-o", ROOT / "data" / "ct_covid.h5")
 
 
-SETS = {"ct-covid": fetch_ct_covid}
+def fetch_tinyshakespeare():
+    files = take("tinyshakespeare", "karpathy/char-rnn", "6f9487a6fe5b420b7ca9afb0d7c078e37c1d1b4e", lambda path: path == "input.txt",
+                 1, "7a28594178015a70f2cbc9e411e6ea1636e1f845e8b35aaa971b340b592676df", single="data/tinyshakespeare/input.txt")
+    (ROOT / "data").mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="attune-text-") as folder:
+        text = pathlib.Path(folder) / "input.txt"
+        text.write_bytes(files["input.txt"])
+        attune("import", text, "--kind", "tokens", "-o", ROOT / "data" / "tinyshakespeare.h5")
+
+
+SETS = {"ct-covid": fetch_ct_covid, "tinyshakespeare": fetch_tinyshakespeare}
 
 
 def main(arguments):
