@@ -1,8 +1,14 @@
 #include "datasets/data_kinds.h"
 
+#include "datasets/copy.h"
 #include "datasets/images.h"
 #include "datasets/labelled_rows.h"
+#include "datasets/listops.h"
+#include "datasets/max_item.h"
+#include "datasets/needle.h"
 #include "datasets/phantoms.h"
+#include "datasets/recall.h"
+#include "datasets/retrieval.h"
 #include "datasets/text.h"
 
 namespace attune {
@@ -25,6 +31,16 @@ const std::vector<DataKind>& data_kinds() {
        make<TextOptions>},
       {"tokens", "sequences of tokens of a dataset file, each of a class", make<TokensOptions>},
       {"vectors", "vectors of a dataset file, each an example of one row", make<VectorsOptions>},
+      {"retrieval", "generated pairs of key and value, then a key: which value has it?",
+       make<RetrievalOptions>},
+      {"recall", "generated pairs of key and value, then keys: which token comes next?",
+       make<RecallOptions>},
+      {"copy", "generated tokens, each asked for again so many rows later", make<CopyOptions>},
+      {"needle", "generated vectors of noise, one of which carries the class", make<NeedleOptions>},
+      {"max", "generated items: of which category is the one of highest priority?",
+       make<MaxOptions>},
+      {"listops", "generated nested lists of digits and operators: what is their value?",
+       make<ListopsOptions>},
   };
   return kinds;
 }

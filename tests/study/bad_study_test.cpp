@@ -54,7 +54,8 @@ TEST_F(StudyTest, WhatStandsUnderTestMustFitTheScheme) {
 TEST_F(StudyTest, KindDataAndModelAreForTheConfigToSay) {
   EXPECT_EQ(error_of("schema: attune/experiment@1\nname: t\noptim: {lr: fast}\n"),
             "t.yaml: error: kind must be set: what a trial does (one of `attune list kinds`)\n"
-            "t.yaml: error: data.kind must be set: phantoms | images | text | tokens | vectors\n"
+            "t.yaml: error: data.kind must be set: phantoms | images | text | tokens | vectors | "
+            "retrieval | recall | copy | needle | max | listops\n"
             "t.yaml: error: model.kind must be set: vit | encoder | decoder | mlp | linear\n"
             "t.yaml:3:9: error: optim.lr=fast is no number\n"
             "    3 | optim: {lr: fast}\n"
