@@ -1,4 +1,5 @@
 #include "nn/transformer.h"
+
 #include "kernels/attention/parts.h"
 
 namespace attune {
@@ -59,7 +60,19 @@ std::optional<Complaint> TransformerOptions::misfit(const RowSpec& spec) const {
                     spec.n_classes, spec.vocabulary),
         "set model.tie_embedding=false",
         {}};
-  return std::nullopt;
+  return too_long(spec);
+}
+
+std::optional<Complaint> TransformerOptions::too_long(const RowSpec& spec) const {
+  if (attention.kind != "linformer") return std::nullopt;
+  const Index rows = spec.longest + (pool == Pool::cls && !spec.row_targets ? 1 : 0);
+  if (rows <= *attention.max_length) return std::nullopt;
+  return Complaint{"attention.max_length",
+                   fmt::format("projects up to attention.max_length={} rows, and the longest "
+                               "example has {}",
+                               *attention.max_length, rows),
+                   fmt::format("set model.attention.max_length to {} or more", rows),
+                   {}};
 }
 
 std::unique_ptr<Model> TransformerOptions::make(Registry& r, const RowSpec& spec) const {
@@ -78,7 +91,7 @@ void VitOptions::fields(FieldList& f) {
 }
 
 std::optional<Complaint> VitOptions::misfit(const RowSpec& spec) const {
-  if (spec.kind == RowSpec::Kind::patches) return std::nullopt;
+  if (spec.kind == RowSpec::Kind::patches) return too_long(spec);
   return Complaint{
       "kind", "reads images, and this data has none", "set model.kind=encoder or decoder", {}};
 }

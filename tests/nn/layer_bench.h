@@ -2,6 +2,7 @@
 
 #include <optional>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "nn/pass.h"
@@ -83,5 +84,47 @@ class LayerBench {
   testing::Ids offsets_, grid_, example_;
   std::vector<std::uint64_t> streams_;
 };
+
+// Gradients of f(pass, x [n, d]) along random directions, of x and of each learned parameter,
+// against central differences with dropout on.
+template <class F>
+void expect_gradients(LayerBench<double>& bench, const F& f, Index d) {
+  using Array = testing::Array<double>;
+  const auto copy_of = [](View<const double> v) {
+    Array copy(v.shape());
+    std::copy(v.begin(), v.end(), copy.view().begin());
+    return copy;
+  };
+  Array x = Array::random({bench.n_rows(), d}, 3);
+  const Array dy = Array::random(bench.run(f, x, nullptr, true).y.shape(), 4);
+  const auto analytic = bench.run(f, x, &dy, true);
+  constexpr double kStep = 1e-6;
+  double rounding = 0;  // of the objective, a few ulp of its terms, over the step
+  for (Index i = 0; i < dy.size(); ++i)
+    rounding += 4 * 2.2e-16 * std::abs(analytic.y[i] * dy[i]) / kStep;
+  const auto check = [&](const std::string& of, View<double> at, View<const double> gradient) {
+    const Array direction = Array::random(at.shape(), 8), old = copy_of(at);
+    double wanted = 0, magnitude = 0;
+    for (Index i = 0; i < at.size(); ++i) {
+      wanted += gradient[i] * direction[i];
+      magnitude += std::abs(gradient[i] * direction[i]);
+    }
+    const auto objective = [&](double step) {
+      for (Index i = 0; i < at.size(); ++i) at[i] = old[i] + step * direction[i];
+      return testing::dot(bench.run(f, x, nullptr, true).y, dy);
+    };
+    const double numeric = (objective(kStep) - objective(-kStep)) / (2 * kStep);
+    objective(0);
+    EXPECT_NEAR(numeric, wanted, 1e-7 * magnitude + rounding) << of;
+  };
+  std::vector<std::pair<ParameterId, Array>> gradients;
+  for (const ParameterId id : bench.registry.by_name())
+    gradients.emplace_back(id, copy_of((*bench.grads)[id]));
+  check("x", x.view(), analytic.dx.view());
+  for (const auto& [id, gradient] : gradients) {
+    const std::string& name = bench.registry[id].name;
+    if (!name.ends_with(".directions")) check(name, (*bench.values)[id], gradient.view());
+  }
+}
 
 }  // namespace attune
