@@ -4,6 +4,7 @@
 #include <charconv>
 #include <cmath>
 
+#include "base/text.h"
 #include "kernels/attention/parts.h"
 
 namespace attune {
@@ -242,17 +243,21 @@ std::optional<Complaint> AttentionSpec::complaint(Index d, Index n_heads) const 
   };
   if (!head_widths.empty()) {
     const auto count = static_cast<Index>(head_widths.size());
+    std::vector<std::string> words;
+    for (const Index width : head_widths) words.push_back(std::to_string(width));
+    const std::string list = "[" + join(words) + "]";
     if (count != n_heads)
-      return about("head_widths",
-                   fmt::format("head_widths names {} widths for n_heads={}", count, n_heads),
-                   "give a width for each head", {"n_heads"});
+      return about(
+          "head_widths",
+          fmt::format("head_widths={} names {} widths for n_heads={}", list, count, n_heads),
+          "give a width for each head", {"n_heads"});
     const Index widest = *std::max_element(head_widths.begin(), head_widths.end());
     // Its projections have no more than rank d: further columns would say nothing new.
     if (widest > d)
-      return about(
-          "head_widths",
-          fmt::format("head_widths has a head of {} columns in a stream of d_model={}", widest, d),
-          fmt::format("heads may have up to {} columns each", d), {"d_model"});
+      return about("head_widths",
+                   fmt::format("head_widths={} has a head of {} columns in a stream of d_model={}",
+                               list, widest, d),
+                   fmt::format("heads may have up to {} columns each", d), {"d_model"});
     if (n_kv_heads != 0 && n_kv_heads != n_heads)
       return about(
           "n_kv_heads",

@@ -194,7 +194,8 @@ TEST(AttentionSettings, HeadsThatDoNotFitTheLayerAreRefused) {
       complaint([](auto& s) {
         s.head_widths = {4, 4};
       }),
-      HasSubstr("attention.head_widths: attention.head_widths names 2 widths for n_heads=4"));
+      HasSubstr(
+          "attention.head_widths: attention.head_widths=[4, 4] names 2 widths for n_heads=4"));
   EXPECT_THAT(complaint([](auto& s) {
                 s.head_widths = {4, 4, 4, 33};
               }),
