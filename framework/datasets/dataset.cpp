@@ -30,7 +30,7 @@ std::vector<Index> Dataset::n_tokens(Split split) const {
 }
 
 RowSpec Dataset::spec() const {
-  RowSpec spec{row_kind(), width(), vocabulary(), n_classes(), row_targets(), 0};
+  RowSpec spec{row_kind(), width(), vocabulary(), n_classes(), row_targets(), 0, targets_ahead()};
   for (const Split split : kSplits)
     for (const Index n : n_tokens(split)) spec.longest = std::max(spec.longest, n);
   return spec;

@@ -44,6 +44,7 @@ class Dataset {
   virtual Index width() const { return 0; }       // values a row
   virtual Index vocabulary() const { return 0; }  // of tokens
   virtual bool row_targets() const { return false; }
+  virtual bool targets_ahead() const { return false; }  // a row's target stands in the next row
   // Names of the tokens' ids, where they come from a file and are not the classes.
   virtual const std::vector<std::string>& token_names() const;
   virtual const std::vector<std::string>& class_names() const = 0;

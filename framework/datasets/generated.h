@@ -50,6 +50,7 @@ class Generated : public Dataset {
   Index width() const final { return spec_.width; }
   Index vocabulary() const final { return spec_.vocabulary; }
   bool row_targets() const final { return spec_.row_targets; }
+  bool targets_ahead() const final { return spec_.targets_ahead; }
   const std::vector<std::string>& class_names() const final { return class_names_; }
   std::string sha256() const final { return sha256_; }
   Index n_examples(Split split) const final { return sizes_[static_cast<std::size_t>(split)]; }

@@ -17,7 +17,8 @@ class Recall final : public Generated {
       : Generated("recall", o, context,
                   {.kind = RowSpec::Kind::tokens,
                    .vocabulary = o.n_keys + o.n_values,
-                   .row_targets = true},
+                   .row_targets = true,
+                   .targets_ahead = true},
                   vocabulary_of(o)),
         options_(std::move(o)) {}
 

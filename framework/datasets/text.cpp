@@ -38,6 +38,7 @@ class Text final : public Dataset {
   RowSpec::Kind row_kind() const override { return RowSpec::Kind::tokens; }
   Index vocabulary() const override { return n_classes(); }
   bool row_targets() const override { return true; }
+  bool targets_ahead() const override { return true; }
   const std::vector<std::string>& class_names() const override { return table().vocabulary; }
   std::string sha256() const override { return file_->sha256; }
   Index n_examples(Split split) const override { return count_[static_cast<std::size_t>(split)]; }

@@ -47,6 +47,12 @@ std::optional<Complaint> TransformerOptions::misfit(const RowSpec& spec) const {
                      "needs a grid for attention.bias=alibi_2d, and sequences have none",
                      "set model.attention.bias=alibi",
                      {}};
+  if (spec.targets_ahead &&
+      (attention.kind == "linformer" || attention.pattern != AttentionPattern::causal))
+    return Complaint{"kind",
+                     "lets rows see the rows behind them, in which this data has their targets",
+                     "set model.kind=decoder, or model.attention.pattern=causal",
+                     {"attention.pattern"}};
   if (spec.row_targets && pool == Pool::cls)
     return Complaint{"pool",
                      "would add a row without a target by pool=cls, and here every row has one",

@@ -30,9 +30,10 @@ struct RowSpec {
   Kind kind = Kind::patches;
   Index width = 0;
   Index vocabulary = 0;
-  Index n_classes = 0;       // which a target is one of
-  bool row_targets = false;  // every row has a target, or kNoTarget; else every example has one
-  Index longest = 0;         // rows of the longest example
+  Index n_classes = 0;         // which a target is one of
+  bool row_targets = false;    // every row has a target, or kNoTarget; else every example has one
+  Index longest = 0;           // rows of the longest example
+  bool targets_ahead = false;  // a row's target stands in the row behind it
 };
 
 // The target of a row that does not count.

@@ -189,6 +189,21 @@ TEST_F(DataKindsTest, BaselinesAreOfImages) {
   }
 }
 
+// Else the loss would be that of copying.
+TEST_F(DataKindsTest, WhatComesNextIsNotShownToWhoGuessesIt) {
+  for (const char* data : {"{kind: text, file: abc.h5, block: 16}", "{kind: recall}"})
+    for (const char* model :
+         {"{kind: encoder}", "{kind: decoder, attention: {kind: linformer, k: 4, max_length: 16}}",
+          "{kind: decoder, attention: {kind: exact, pattern: window, window: 2}}"})
+      try {
+        training(data, model).reference().kind_options().data_sha256(2, std::nullopt);
+        ADD_FAILURE() << data << model;
+      } catch (const KeyedDataError& error) {
+        EXPECT_EQ(error.complaint().key, "model.kind");
+        EXPECT_THAT(error.what(), HasSubstr("lets rows see the rows behind them"));
+      }
+}
+
 TEST_F(DataKindsTest, FoldsNeedTestPredictions) {
   const Study study =
       this->study("{kind: vectors, file: vectors.h5, split: {scheme: kfold, count: 3}}",
