@@ -6,8 +6,8 @@ namespace attune {
 
 // data.kind: copy. Copy at a distance: `length` tokens, each drawn by itself; the target of row
 // i + distance is token i, the rows before `distance` have none. No other token tells a token, so
-// that a model that cannot see `distance` rows back is right in 1 of `vocabulary`, exactly: with a
-// window of w keys and L causal layers that is distance > L (w − 1).
+// that a model that cannot see `distance` rows back is right in 1 of `vocabulary`, exactly: L
+// layers of pattern window, w steps to either side, cannot when distance > L w.
 struct CopyOptions : GeneratedOptions {
   Index length = 24, distance = 8, vocabulary = 8;
 
