@@ -77,7 +77,7 @@ def top_k(s, seen, k):
     order = s.argsort(dim=-1, descending=True, stable=True)
     if 0 < k < s.shape[-1]:
         ranked = s.gather(-1, order)
-        maths.margin.between(ranked[:, k - 1] - ranked[:, k])
+        maths.margin.between(ranked[:, k - 1] - ranked[:, k], jump=True)
     return seen & torch.zeros_like(seen).scatter(-1, order[:, :k], True)
 
 
@@ -97,7 +97,7 @@ def two_stage_top_k(s, seen, k, key_scores, step):
         if len(whole) > best:
             gate = key_scores(i, whole)
             order = gate.argsort(dim=-1, descending=True, stable=True)
-            maths.margin.between(gate[order[best - 1]] - gate[order[best]])
+            maths.margin.between(gate[order[best - 1]] - gate[order[best]], jump=True)
             for b in order[best:].tolist():
                 searched[i, whole[b]] = False
     return top_k(s, searched, k)
@@ -152,7 +152,7 @@ def reference(t, o):
                 sums.append(torch.full((Q.shape[0],), -torch.inf))
             if o["dropout"] > 0 and Q.shape[0] and K.shape[0]:
                 stream = dict(o, p=o["dropout"])
-                P = P * torch.stack([maths.kept(stream, example, row, Q.shape[0], h) for row in range(K.shape[0])], 1)
+                P = P * maths.kept(stream, example, np.arange(K.shape[0]), Q.shape[0], h).T
             heads.append(P @ V)
         y.append(torch.cat(heads, 1))
         lse.append(torch.stack(sums, 1))

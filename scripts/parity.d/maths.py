@@ -5,16 +5,18 @@ import numpy as np, torch
 
 
 class Margin:
-    """How near a reference came to a choice between two branches (a tie of top-k, an edge of a
-    support). Float may fall on the other side there, so that the driver draws such a case again."""
+    """How near a reference came to a choice between two branches: `jump` of one at which its values
+    jump (a tie of top-k), `least` of any (the edge of a support, whose gradients alone jump). Float
+    may fall on the other side there, so that the drivers draw such a case again."""
 
     def __init__(self):
-        self.least = float("inf")
+        self.least = self.jump = float("inf")
 
-    def between(self, distances):
+    def between(self, distances, jump=False):
         distances = distances[torch.isfinite(distances)]
         if distances.numel():
             self.least = min(self.least, distances.min().item())
+            self.jump = min(self.jump, distances.min().item()) if jump else self.jump
 
 
 margin = Margin()
@@ -40,12 +42,17 @@ def philox(counters, key):
     return c
 
 
-def kept(o, example, row, columns, head=0):
-    """1 / (1 - p) where the mask of one row keeps, else 0; o has p, seed, name, step."""
+def kept(o, examples, rows, columns, head=0):
+    """The masks of rows [n] of examples [n], [n, columns]: 1 / (1 - p) where they keep, else 0; o has
+    p, seed, name, step."""
     j, threshold = np.arange(columns), int(np.floor(65536 * o["p"] + 0.5))
-    w = philox([[head << 20 | i, row, example, o["step"]] for i in j // 64 * 8 + j % 16 // 2], stream_key(o["seed"], o["name"]))
+    examples, rows = np.broadcast_arrays(examples, rows)
+    words, where = np.unique(j // 64 * 8 + j % 16 // 2, return_inverse=True)
+    counters = np.zeros((len(rows), len(words), 4), np.uint64)
+    counters[..., 0], counters[..., 1], counters[..., 2], counters[..., 3] = head << 20 | words, rows[:, None], examples[:, None], o["step"]
+    w = philox(counters, stream_key(o["seed"], o["name"])).reshape(counters.shape)[:, where]
     b, lane = j // 16 % 4, j % 16
-    draw = w[j, 2 * (b // 2) + lane % 2] >> (16 * (b % 2)).astype(np.uint64) & np.uint64(0xFFFF)
+    draw = w[:, j, 2 * (b // 2) + lane % 2] >> (16 * (b % 2)).astype(np.uint64) & np.uint64(0xFFFF)
     return real((draw >= threshold) / (1 - threshold / 65536))
 
 

@@ -190,8 +190,7 @@ def dropout_case(rng, number, names, f):
     def outputs(t, o):
         examples = t["example"].tolist() if "example" in t else [0] * n
         places = t["token"].tolist() if "token" in t else [examples[:i].count(e) for i, e in enumerate(examples)]
-        mask = torch.stack([maths.kept(o, e, i, d) for e, i in zip(examples, places)])
-        return {"y": f(t, mask)}
+        return {"y": f(t, maths.kept(o, examples, places, d))}
     return a, o, outputs
 
 

@@ -1,193 +1,253 @@
-"""Ten AdamW steps of small ViTs in attune and in PyTorch, from the same weights.
+"""Ten AdamW steps of small models in attune and in PyTorch, from the same weights.
 
-Draws images of many sizes and, for each variant of the quickstart model (VARIANTS below: norms,
-pools, positions, patterns), initial weights with NumPy; writes both as HDF5 (the dataset by docs'
-layout, the weights for train.init_from); runs `attune run configs/quickstart.yaml` on them with
-dropout off and the whole training split as one batch; repeats it in PyTorch in double, one image at
-a time; and compares the ten losses: relative difference below 1e-5.
+Draws data (images of many sizes, labelled sequences of tokens, a text), settings of a model and its
+weights (NumPy, written for train.init_from); runs them in attune with the whole training split as one
+batch; repeats them in PyTorch in double (models.py), and compares the ten losses: relative difference
+below 1e-5. Settings are drawn again where a choice comes near a tie, and where PyTorch's own float32
+is further than a quarter of this from its float64.
 """
-import math, pathlib, subprocess, sys
+import json, math, subprocess, sys
 
 import h5py, numpy as np, torch, torch.nn.functional as F
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
-PATCH, D, LAYERS, HEADS, HIDDEN, TABLE, STEPS = 8, 32, 2, 4, 64, 12, 10
-LR, WARMUP, DECAY, CLIP = 1e-3, 4, 0.05, 1.0
+import maths, models
+
+STEPS, LR, WARMUP, DECAY, CLIP, SEED = 10, 1e-3, 4, 0.05, 1.0, 0
 BOUND = 1e-5
-QUICKSTART = {"norm": "pre", "norm_kind": "layer", "position": "factorised_2d", "pool": "mean", "pattern": "full"}
-VARIANTS = {
-    "quickstart": {},
-    "post": {"norm": "post"},
-    "res_post": {"norm": "res_post", "pool": "attention"},
-    "sandwich": {"norm": "sandwich", "norm_kind": "rms", "pool": "cls"},
-    "none": {"norm": "none", "position": "none"},
-    "rms": {"norm_kind": "rms", "position": "learned"},
-    "post_cls": {"norm": "post", "norm_kind": "rms", "pool": "cls", "position": "learned"},
-    "attention_pool": {"pool": "attention", "position": "none"},
-    "causal": {"pattern": "causal"},
-    "causal_pool": {"pattern": "causal", "norm": "sandwich", "position": "learned", "pool": "attention"},
-}
+OWN = BOUND / 4
+NEAR = 3e-6  # of the choices of top_k, at which the loss jumps
+RUNS = 16  # settings of each model
+MODELS = ("vit", "encoder", "decoder")
+PATCH, VOCABULARY, CLASSES, BLOCK = 4, 11, 3, 14
 
 
-def write_images(path, rng, n=24):
-    """Images whose sides are multiples of the patch, some grids larger than the position table."""
-    images = [rng.integers(0, 256, (PATCH * rng.integers(1, 15), PATCH * rng.integers(1, 15))).astype("u1")
-              for _ in range(n)]
-    label = np.arange(n) % 2
+# --- data
+
+def write(path, kind, **columns):
     with h5py.File(path, "w") as f:
-        f.attrs["schema"], f.attrs["kind"] = "attune.dataset@1", "images"
-        f["pixels"] = np.concatenate([i.ravel() for i in images])
-        f["offsets"] = np.cumsum([0] + [i.size for i in images])
-        f["height"] = np.array([i.shape[0] for i in images], "i4")
-        f["width"] = np.array([i.shape[1] for i in images], "i4")
-        f["label"] = label.astype("i4")
-        f["group"] = np.arange(n, dtype="i4")
-        f["split"] = np.array([0] * (n - 8) + [1] * 4 + [2] * 4, "i4")
-        f["class_names"] = ["even", "odd"]
-    return images[: n - 8], label[: n - 8]
+        f.attrs["schema"], f.attrs["kind"] = "attune.dataset@1", kind
+        for name, value in columns.items():
+            f[name] = value
 
 
-def draw_weights(rng, v):
-    norms = ["gain", "bias"] if v["norm_kind"] == "layer" else ["gain"]
-    shapes = {"patch.weight": (D, PATCH * PATCH), "patch.bias": (D,), "head.weight": (2, D), "head.bias": (2,)}
-    tables = {"factorised_2d": ["rows", "columns"], "learned": ["table"], "none": []}[v["position"]]
-    shapes.update({f"position.{t}": (TABLE, D) for t in tables})
-    if v["pool"] == "cls":
-        shapes["cls"] = (D,)
-    if v["pool"] == "attention":
-        shapes.update({"pool.weight": (1, D), "pool.bias": (1,)})
-    where = {"none": [], "sandwich": ["norm1", "norm2", "norm1_post", "norm2_post"]}.get(v["norm"], ["norm1", "norm2"])
-    for i in range(LAYERS):
-        b = f"encoder.block{i}."
-        for w in "qkvo":
-            shapes[b + "attention.w" + w], shapes[b + "attention.b" + w] = (D, D), (D,)
-        shapes.update({b + "mlp.w1": (HIDDEN, D), b + "mlp.b1": (HIDDEN,), b + "mlp.w2": (D, HIDDEN), b + "mlp.b2": (D,)})
-        shapes.update({f"{b}{n}.{k}": (D,) for n in where for k in norms})
-    if v["norm"] not in ("post", "none"):
-        shapes.update({f"encoder.norm.{k}": (D,) for k in norms})
-    gain = lambda k: 1.0 if k.endswith("gain") else 0.0
-    return {k: (gain(k) + rng.normal(size=s) * (0.02 if len(s) == 1 else 1 / math.sqrt(s[-1]))).astype("f4")
-            for k, s in shapes.items()}
+def given_split(n):
+    return np.array([0] * (n - 8) + [1] * 4 + [2] * 4, "i4")
 
 
-def table_rows(table, n):
-    """Rows 0 … n−1 of a table, read by linear interpolation where there are more than it has."""
-    if n <= TABLE:
-        return table[:n]
-    x = torch.arange(n, dtype=torch.float64) * (TABLE - 1) / (n - 1)
-    low = x.floor().long().clamp(max=TABLE - 2)
-    t = (x - low).to(table.dtype)[:, None]
-    return table[low] * (1 - t) + table[low + 1] * t
+def vit(rng, path, n=20):
+    """Images whose sides are multiples of the patch, some grids larger than the position tables."""
+    grids = rng.integers(1, 7, (n, 2))
+    images = [rng.integers(0, 256, grid * PATCH).astype("u1") for grid in grids]
+    label = np.arange(n) % CLASSES
+    write(path, "images", pixels=np.concatenate([i.ravel() for i in images]), offsets=np.cumsum([0] + [i.size for i in images]),
+          height=grids[:, 0] * PATCH, width=grids[:, 1] * PATCH, label=label.astype("i4"), split=given_split(n), class_names=["a", "b", "c"])
+    images, grids = images[: n - 8], grids[: n - 8]
+    patches = [((i.astype("f4") / 255 - 0.5) / 0.25).reshape(r, PATCH, c, PATCH).transpose(0, 2, 1, 3).reshape(r * c, -1) for i, (r, c) in zip(images, grids)]
+    data = dict(kind="images", file=str(path), split={"scheme": "given"}, resize={"max_tokens": None})
+    return data, models.Pack(np.concatenate(patches), grids.prod(1), range(n - 8), label[: n - 8], grids.tolist()), PATCH**2, CLASSES
 
 
-def positions(p, v, rows, cols):
-    if v["position"] == "none":
-        return 0.0
-    if v["position"] == "learned":
-        return table_rows(p["position.table"], rows * cols)
-    return (table_rows(p["position.rows"], rows)[:, None] + table_rows(p["position.columns"], cols)[None]).reshape(-1, D)
+def encoder(rng, path, n=20):
+    lengths = rng.integers(1, 22, n)
+    tokens, label = rng.integers(0, VOCABULARY, lengths.sum()), np.arange(n) % CLASSES
+    tokens[-1] = VOCABULARY - 1
+    write(path, "tokens", tokens=tokens.astype("i4"), offsets=np.r_[0, lengths.cumsum()], label=label.astype("i4"), split=given_split(n), class_names=["a", "b", "c"])
+    data = dict(kind="tokens", file=str(path), split={"scheme": "given"})
+    lengths, label = lengths[: n - 8], label[: n - 8]
+    return data, models.Pack(tokens[: lengths.sum()], lengths, range(n - 8), label), VOCABULARY, CLASSES
 
 
-def logits(p, v, image):
-    rows, cols = image.shape[0] // PATCH, image.shape[1] // PATCH
-    x = torch.tensor(image.astype("f4")) / 255
-    x = ((x - 0.5) / 0.25).double()
-    x = x.view(rows, PATCH, cols, PATCH).permute(0, 2, 1, 3).reshape(rows * cols, -1)
-    x = F.linear(x, p["patch.weight"], p["patch.bias"]) + positions(p, v, rows, cols)
-    if v["pool"] == "cls":
-        x = torch.cat([p["cls"][None], x])
+def decoder(rng, path):
+    """A text, of which each window of BLOCK tokens is an example, and the next token a row's target."""
+    text = rng.integers(0, VOCABULARY, 48)
+    text[-1] = VOCABULARY - 1
+    write(path, "tokens", tokens=text.astype("i4"), offsets=np.array([0, len(text)]))
+    data = dict(kind="text", file=str(path), block=BLOCK, val=1 / 3)
+    starts = np.arange(32 - BLOCK)
+    at = (starts[:, None] + np.arange(BLOCK)).ravel()
+    return data, models.Pack(text[at], [BLOCK] * len(starts), starts, text[at + 1]), VOCABULARY, VOCABULARY
 
-    def norm(x, name):
-        if v["norm_kind"] == "rms":
-            return F.rms_norm(x, (D,), p[name + ".gain"], eps=1e-5)
-        return F.layer_norm(x, (D,), p[name + ".gain"], p[name + ".bias"], eps=1e-5)
 
-    def residual(x, f, name):
-        if v["norm"] == "pre":
-            return x + f(norm(x, name))
-        if v["norm"] == "post":
-            return norm(x + f(x), name)
-        if v["norm"] == "res_post":
-            return x + norm(f(x), name)
-        if v["norm"] == "sandwich":
-            return x + norm(f(norm(x, name)), name + "_post")
-        return x + f(x)
+DATA = {"vit": vit, "encoder": encoder, "decoder": decoder}
 
-    def attention(x, b):
-        heads = lambda x: x.view(len(x), HEADS, -1).transpose(0, 1)
-        q, k, val = (heads(F.linear(x, p[f"{b}w{w}"], p[f"{b}b{w}"])) for w in "qkv")
-        h = F.scaled_dot_product_attention(q, k, val, is_causal=v["pattern"] == "causal")
-        return F.linear(h.transpose(0, 1).reshape(len(x), D), p[b + "wo"], p[b + "bo"])
 
-    def mlp(x, b):
-        return F.linear(F.gelu(F.linear(x, p[b + "w1"], p[b + "b1"])), p[b + "w2"], p[b + "b2"])
+# --- settings
 
-    for i in range(LAYERS):
-        b = f"encoder.block{i}."
-        x = residual(x, lambda h: attention(h, b + "attention."), b + "norm1")
-        x = residual(x, lambda h: mlp(h, b + "mlp."), b + "norm2")
-    if v["norm"] not in ("post", "none"):
-        x = norm(x, "encoder.norm")
-    if v["pool"] == "cls":
-        x = x[0]
-    elif v["pool"] == "attention":
-        x = F.linear(x, p["pool.weight"], p["pool.bias"])[:, 0].softmax(0) @ x
+def draw_attention(rng, kind, number):
+    pick = lambda *words: words[int(rng.integers(len(words)))]
+    a = {"kind": ["exact", "exact", "linear", "exact", "performer", "exact", "linformer", "exact"][number % 8]}
+    causal = kind == "decoder" and a["kind"] != "linformer"
+    if a["kind"] == "performer":
+        a["n_features"] = int(rng.integers(4, 20))
+    if a["kind"] == "linformer":
+        a.update(k=int(rng.integers(2, 9)), max_length=60)
+    if a["kind"] != "linformer":
+        a["pattern"] = "causal" if causal else "full"
+    if a["kind"] in ("exact", "linformer"):
+        a["score"] = pick("scaled_dot", "dot", "cosine", "additive")
+        a["normaliser"] = pick("softmax", "softmax", "sparsemax", "entmax15")
+        if a["score"] in ("scaled_dot", "dot"):
+            a["scale"] = pick("auto", "learned", 0.2)
+        if a["score"] == "cosine":
+            a["gain"] = pick("learned", 4.5)
+        a["temperature"] = pick(1.0, 1.7)
+        a["dropout"] = pick(0.0, 0.0, 0.2)
+    if a["kind"] == "exact":
+        a["bias"] = pick("none", "alibi", "relative", *(["alibi_2d"] if kind == "vit" else []))
+        if a["bias"] == "relative":
+            a["max_distance"] = int(rng.integers(0, 10))
+        if not causal:
+            a["pattern"] = pick("full", "window", "dilated", "block", "causal")
+        if a["pattern"] in ("window", "dilated"):
+            a["window"] = int(rng.integers(1, 6))
+        if a["pattern"] == "block":
+            a["block"] = int(rng.integers(2, 9))
+        a["select"] = pick("all", "all", "top_k", "two_stage_top_k")
+        if a["select"] != "all":
+            a["k"] = int(rng.integers(1, 6))
+    heads = pick("equal", "equal", "grouped", "shared", "different") if a["kind"] in ("exact", "linformer") else pick("equal", "grouped", "shared")
+    if heads == "grouped":
+        a["n_kv_heads"] = pick(1, 2)
+    if heads == "shared":
+        a["values"] = "shared"
+    if heads == "different":
+        a["head_widths"] = [4, 8, 8, 14]
+        if a.get("score") == "scaled_dot":
+            a["scale"] = pick("auto", "shared", "learned")
+    a["qk_norm"], a["output_norm"] = pick("none", "none", "rms", "layer"), pick("none", "none", "rms", "layer")
+    if rng.random() < 0.2:
+        a["head_gain"] = {"head": 2, "gain": 3.0}
+    return a
+
+
+def draw_model(rng, kind, number):
+    """Settings of a model. Norms, positions and kinds of attention come round in turn, so that a
+    whole run has each; the rest is drawn."""
+    pick = lambda *words: words[int(rng.integers(len(words)))]
+    m = dict(kind=kind, d_model=32, n_layers=2, n_heads=4, mlp_ratio=2.0, norm=["pre", "post", "res_post", "sandwich", "none"][number % 5],
+             norm_kind=pick("layer", "rms"), attention=draw_attention(rng, kind, number), position_size=6)
+    flat = ["learned", "sinusoidal", "rope", "none", "periodic"]
+    m["position"] = (["factorised_2d", "rope_2d", "fractional_2d", *flat] if kind == "vit" else flat)[number % (8 if kind == "vit" else 5)]
+    if m["attention"].get("head_widths") and m["position"] in ("rope", "rope_2d"):
+        m["position"] = "learned"
+    if m["position"] == "periodic":
+        m["period"] = int(rng.integers(1, 9))
+    if kind == "vit":
+        m["patch"] = PATCH
+    if kind == "decoder":
+        m["tie_embedding"] = pick(True, False)
+    elif m["attention"].get("pattern") == "causal":
+        m["pool"] = pick("mean", "attention", "last")
     else:
-        x = x.mean(0)
-    return F.linear(x, p["head.weight"], p["head.bias"])
+        m["pool"] = pick("mean", "attention", "cls", "last")
+    m["dropout"] = pick(0.0, 0.0, 0.1)
+    if rng.random() < 0.25:
+        m["layer_scale"] = 0.3
+    return m
 
 
-def torch_losses(images, label, weights, v):
-    p = {k: torch.tensor(w, dtype=torch.float64, requires_grad=True) for k, w in weights.items()}
-    decayed = [w for k, w in p.items() if k.split(".")[-1].startswith("w")]
-    plain = [w for k, w in p.items() if not k.split(".")[-1].startswith("w")]
-    opt = torch.optim.AdamW([{"params": decayed, "weight_decay": DECAY}, {"params": plain, "weight_decay": 0.0}], lr=LR)
+def draw_weights(rng, shapes):
+    def one(name, shape):
+        last = name.split(".")[-1]
+        around = {"gain": 1.0, "scale": 0.4, "layer_scale1": 0.3, "layer_scale2": 0.3}.get(last, 0.0)
+        return around + rng.normal(size=shape) * (1.0 if last == "directions" else 0.05 if len(shape) == 1 else 1 / math.sqrt(shape[-1]))
+    return {k: one(k, s).astype("f4") for k, s in shapes.items()}
+
+
+# --- ten steps
+
+def decays(name):
+    """Weights of linear maps and of additive scores do, and the linformer's mixtures."""
+    last = name.split(".")[-1]
+    return name != "token.weight" and (last.startswith("w") or last.startswith("project_"))
+
+
+def rate(t):
+    return LR * (t + 1) / WARMUP if t < WARMUP else LR * 0.5 * (1 + math.cos(math.pi * (t - WARMUP) / (STEPS - WARMUP)))
+
+
+def torch_losses(net, pack, weights, loss, real):
+    torch.set_default_dtype(real)
+    p = {k: torch.tensor(w, dtype=real, requires_grad=not k.endswith(".directions")) for k, w in weights.items()}
+    learned = {k: w for k, w in p.items() if w.requires_grad}
+    opt = torch.optim.AdamW([{"params": [w for k, w in learned.items() if decays(k)], "weight_decay": DECAY},
+                             {"params": [w for k, w in learned.items() if not decays(k)], "weight_decay": 0.0}], lr=LR)
     losses = []
     for t in range(STEPS):
-        done = (t - WARMUP) / max(1, STEPS - WARMUP)
-        rate = LR * (t + 1) / WARMUP if t < WARMUP else LR * 0.5 * (1 + math.cos(math.pi * done))
         for g in opt.param_groups:
-            g["lr"] = rate
+            g["lr"] = rate(t)
         opt.zero_grad()
-        loss = F.cross_entropy(torch.stack([logits(p, v, i) for i in images]), torch.tensor(label))
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(p.values(), CLIP)
+        value = F.cross_entropy(net.logits(p, pack, SEED, t), pack.targets, label_smoothing=loss["label_smoothing"])
+        value.backward()
+        torch.nn.utils.clip_grad_norm_(learned.values(), CLIP)
         opt.step()
-        losses.append(loss.item())
-    return losses
+        losses.append(value.item())
+    return np.array(losses)
 
 
-def attune_losses(program, folder, images, n, variant, v):
-    model = [f"model.{'attention.' if k == 'pattern' else ''}{k}={x}" for k, x in v.items()]
-    done = subprocess.run([program, "run", ROOT / "configs/quickstart.yaml", "-q", "-o", folder,
-                           f"name={variant}", "seeds=[0]", "data.kind=images", f"data.file={images}",
-                           "data.split.scheme=given", f"train.init_from={folder / variant}.weights.h5", f"train.steps={STEPS}",
-                           f"train.batch_size={n}", f"schedule.warmup={WARMUP}", f"optim.lr={LR}",
-                           f"optim.weight_decay={DECAY}", f"optim.clip_norm={CLIP}", "data.resize.max_tokens=null", *model],
-                          capture_output=True, text=True)
+def attune_losses(program, folder, name, data, model, loss, n):
+    study = dict(schema="attune/experiment@1", name=name, kind="train", data=data, model=model, loss=loss, seeds=[SEED], metrics=["val/loss"],
+                 optim=dict(kind="adamw", lr=LR, weight_decay=DECAY, clip_norm=CLIP), schedule=dict(kind="cosine", warmup=WARMUP),
+                 train=dict(steps=STEPS, batch_size=n, init_from=str(folder / f"{name}.weights.h5")))
+    source = folder / f"{name}.yaml"
+    source.write_text(json.dumps(study, indent=1))  # JSON is YAML
+    done = subprocess.run([program, "run", source, "-q", "-o", folder], capture_output=True, text=True)
     if done.returncode:
-        sys.exit(done.stderr)
-    (run,) = (folder / variant).glob("trials/*.h5")
+        return done.stderr.strip() + "\n"
+    (run,) = (folder / name).glob("trials/*.h5")
     with h5py.File(run) as f:
-        return f["metrics/train/loss"][:].tolist()
+        return f["metrics/train/loss"][:]
 
 
-def compare(program, folder, rng, variants):
-    """(variant, first loss, last loss, worst relative difference) of each, printed as they come."""
-    images, label = write_images(folder / "images.h5", rng)
-    if variants:
-        print(f"{'model':22}first loss  last loss   worst relative difference")
-    rows = []
-    for variant in variants:
-        v = QUICKSTART | VARIANTS[variant]
-        weights = draw_weights(rng, v)
-        with h5py.File(folder / f"{variant}.weights.h5", "w") as f:
-            for name, value in weights.items():
-                f["weights/" + name] = value
-        ours = attune_losses(program, folder, folder / "images.h5", len(images), variant, v)
-        theirs = torch_losses(images, label, weights, v)
-        assert len(ours) == STEPS
-        worst = max(abs(a - b) / abs(b) for a, b in zip(ours, theirs))
-        rows.append((variant, ours[0], ours[-1], worst))
-        print(f"{variant:22}{ours[0]:.8f}  {ours[-1]:.8f}  {worst:.1e}", flush=True)
-    return rows
+def apart(a, b):
+    return float(np.abs(a / b - 1).max()) if a.shape == b.shape and np.isfinite(a).all() else float("inf")
+
+
+class Compared:
+    """What has come of the runs of one model."""
+
+    def __init__(self, name):
+        self.name, self.n, self.ties, self.ill, self.worst, self.own, self.settings, self.wrong = name, 0, 0, 0, 0.0, 0.0, "", []
+
+
+def in_words(model):
+    """What of it differs from run to run, as keys of the command line."""
+    flat = {k: v for k, v in model.items() if k not in ("kind", "d_model", "n_layers", "n_heads", "mlp_ratio", "patch", "attention", "position_size")}
+    return " ".join(f"{k}={v}" for k, v in (flat | {f"attention.{k}": v for k, v in model["attention"].items()}).items())
+
+
+def compare(program, folder, kind, rng, runs):
+    found = Compared(kind)
+    for number in range(runs):
+        while True:
+            name = f"{kind}{number}"
+            data, pack, width, classes = DATA[kind](rng, folder / f"{name}.h5")
+            model = draw_model(rng, kind, number)
+            loss = {"label_smoothing": [0.0, 0.1][number % 2]}
+            net = models.Transformer(models.completed(model), width, classes, row_targets=kind == "decoder")
+            weights = draw_weights(rng, net.shapes())
+            maths.margin.jump = float("inf")
+            theirs = torch_losses(net, pack, weights, loss, torch.float64)
+            if maths.margin.jump <= NEAR:
+                found.ties += 1
+                continue
+            own = apart(torch_losses(net, pack, weights, loss, torch.float32), theirs)
+            if own <= OWN:
+                break
+            found.ill += 1
+        with h5py.File(folder / f"{name}.weights.h5", "w") as f:
+            for k, v in weights.items():
+                f["weights/" + k] = v
+        found.n, found.own = found.n + 1, max(found.own, own)
+        ours = attune_losses(program, folder, name, data, model, loss, len(pack.ids))
+        if isinstance(ours, str):
+            found.wrong.append(f"{kind} {in_words(model)}: {ours}")
+            continue
+        worst = apart(ours, theirs)
+        if worst > found.worst:
+            found.worst, found.settings = worst, in_words(model)
+        if not worst <= BOUND:
+            found.wrong.append(f"{kind} run {number}, {in_words(model)}: losses differ by {worst:.1e}")
+    if found.ties + found.ill > runs:
+        found.wrong.append(f"{kind}: {found.ties} draws near ties and {found.ill} ill-conditioned ones for {runs} runs")
+    return found

@@ -43,7 +43,7 @@ def loss(t):
 
 def masked(t):
     o = dict(p=0.3, seed=5, name="encoder.block0", step=17)
-    return {"y": t["x"] * torch.stack([maths.kept(o, e, i, 20) for e, i in [(8, 0), (8, 1), (3, 0)]])}
+    return {"y": t["x"] * maths.kept(o, [8, 8, 3], [0, 1, 0], 20)}
 
 
 packed = dict(q_offsets=I(0, 3, 3, 7), k_offsets=I(0, 4, 5, 9))
