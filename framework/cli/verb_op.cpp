@@ -6,10 +6,13 @@
 #include "cli/op_page.h"
 #include "cli/session.h"
 #include "config/config.h"
+#include "h5/output.h"
 #include "kernels/parallel.h"
 
 namespace attune {
 namespace {
+
+constexpr const char* kSchema = "attune.op@1";
 
 const Op& op_named(const std::string& name) {
   std::vector<std::string> names;
@@ -26,7 +29,10 @@ const Op& op_named(const std::string& name) {
 // The file of results, and what is said of it.
 class OpOutputs {
  public:
-  explicit OpOutputs(const std::string& path) : file_(H5File::create_in_memory(path)) {}
+  OpOutputs(const Op& op, const std::string& path) : file_(H5File::create_in_memory(path)) {
+    file_.root().set_attribute("schema", kSchema);
+    file_.root().set_attribute("op", std::string(op.name));
+  }
 
   template <class T>
   void add(const std::string& name, View<T> view) {
@@ -97,7 +103,7 @@ ExitCode verb_op(Session& session) {
   const auto to = command.text("out");
   ATTUNE_CHECK(to, ConfigError, "op needs a file to write: attune op {} {} -o OUT.h5", op.name,
                path);
-  check_output(*to, {path});
+  check_h5_output(*to, kSchema, {path});
 
   Diagnostics diagnostics;
   const auto options = op.options();
@@ -107,7 +113,7 @@ ExitCode verb_op(Session& session) {
   const OpInputs in(op, path, diagnostics);
   diagnostics.raise();
 
-  OpOutputs out(*to);
+  OpOutputs out(op, *to);
   kernels::Threads threads(command.threads());
   try {
     threads.run([&] {

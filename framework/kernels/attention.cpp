@@ -43,10 +43,15 @@ void check_ranges(const AttentionOptions& o) {
                "[attention] temperature={} must be above 0 and finite", o.temperature);
 }
 
+void check_given(const char* owner, bool wanted, const char* name, bool given) {
+  ATTUNE_CHECK(given == wanted, ShapeError, "[attention] {} {}, but {} was {}", owner,
+               wanted ? "is asked for" : "is not asked for", name, given ? "given" : "not given");
+}
+
 // Edges of each query must rise and stay among the keys of its sequence.
 void check_edges(const AttentionRows& rows, Index n_q) {
   ATTUNE_CHECK(
-      rows.indptr && rows.indptr.size() == n_q + 1 && rows.indptr[0] == 0 &&
+      rows.indptr.size() == n_q + 1 && rows.indptr[0] == 0 &&
           rows.indptr[n_q] == rows.indices.size(),
       ShapeError,
       "[attention] pattern edges needs indptr of {} numbers from 0 to the number of edges, "
@@ -73,7 +78,7 @@ void check_edges(const AttentionRows& rows, Index n_q) {
 
 void check_positions(const char* name, View<const std::int32_t> positions, Index n) {
   ATTUNE_CHECK(
-      positions && positions.shape() == Shape({n, 2}), ShapeError,
+      positions.shape() == Shape({n, 2}), ShapeError,
       "[attention] bias alibi_2d needs {} [{}, 2], the row and the column of each token in "
       "its grid; their shape is {}",
       name, n, positions.shape().text());
@@ -82,8 +87,7 @@ void check_positions(const char* name, View<const std::int32_t> positions, Index
 template <class T>
 void check_parameter(const char* owner, bool wanted, const char* name, const View<T>& x,
                      const Shape& shape) {
-  ATTUNE_CHECK(bool(x) == wanted, ShapeError, "[attention] {} {}, but {} was {}", owner,
-               wanted ? "is asked for" : "is not asked for", name, x ? "given" : "not given");
+  check_given(owner, wanted, name, bool(x));
   ATTUNE_CHECK(!wanted || x.shape() == shape, ShapeError,
                "[attention] {} has shape {}, and must be {}", name, x.shape().text(), shape.text());
 }
@@ -164,8 +168,13 @@ void check_attention(const AttentionCall<Real>& call, Rows<const Real> y, View<c
         o.n_heads, q.n);
   }
   check_parameters(call);
-  if (o.pattern == Pattern::edges) check_edges(rows, q.n);
-  if (o.bias == Bias::alibi_2d) {
+  const bool edges = o.pattern == Pattern::edges, in_grid = o.bias == Bias::alibi_2d;
+  check_given("pattern edges", edges, "indptr", bool(rows.indptr));
+  check_given("pattern edges", edges, "indices", bool(rows.indices));
+  check_given("bias alibi_2d", in_grid, "q_positions", bool(rows.q_positions));
+  check_given("bias alibi_2d", in_grid, "k_positions", bool(rows.k_positions));
+  if (edges) check_edges(rows, q.n);
+  if (in_grid) {
     check_positions("q_positions", rows.q_positions, q.n);
     check_positions("k_positions", rows.k_positions, k.n);
   }

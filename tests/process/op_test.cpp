@@ -206,12 +206,38 @@ TEST_F(OpVerb, RefusesShapesThatDoNotFit) {
   EXPECT_THAT(refused({"op", "relu", wide, "-o", out()}), HasSubstr("'x' has 5 dimensions"));
 }
 
-TEST_F(OpVerb, ARefusalLeavesTheFileThatWasThere) {
-  write_atomically(out(), "mine");
-  EXPECT_EQ(run_attune({"op", "attention", attention_file(), "-o", out(), "n_heads=3"}).code, 2);
-  EXPECT_EQ(read_file(out()), "mine");
-  EXPECT_EQ(run_attune({"op", "attention", attention_file(), "-o", out(), "n_heads=2"}).code, 0);
-  EXPECT_TRUE(H5File::recognises(out()));
+TEST_F(OpVerb, ReplacesWhatAnOpHasWrittenAndNothingElse) {
+  const std::vector<std::string> words = {"op", "attention", attention_file(),
+                                          "-o", out(),       "n_heads=2"};
+  write_atomically(out(), "my notes");
+  const Finished kept = run_attune(words);
+  EXPECT_EQ(kept.code, 2);
+  EXPECT_THAT(kept.err, HasSubstr("is there already"));
+  EXPECT_EQ(read_file(out()), "my notes");
+
+  write_atomically(out(), "");
+  EXPECT_EQ(run_attune(words).code, 0);
+  const std::string first = read_file(out());
+  EXPECT_EQ(run_attune({"op", "attention", words[2], "-o", out(), "n_heads=3"}).code, 2);
+  EXPECT_EQ(read_file(out()), first);
+  EXPECT_EQ(run_attune({"op", "attention", words[2], "-o", out(), "n_heads=4"}).code, 0);
+  EXPECT_NE(read_file(out()), first);
+}
+
+// An index array that the options have no use for is a mistake, as a parameter is.
+TEST_F(OpVerb, RefusesIndexArraysThatNothingReads) {
+  const std::string edges = attention_file([](H5Group& root) {
+    root.write<std::int32_t>("indptr", {0, 1, 1, 1, 1, 1, 1});
+    root.write<std::int32_t>("indices", {0});
+  });
+  EXPECT_THAT(refused({"op", "attention", edges, "-o", out()}),
+              HasSubstr("pattern edges is not asked for, but indptr was given"));
+  EXPECT_EQ(run_attune({"op", "attention", edges, "-o", out(), "pattern=edges"}).code, 0);
+  std::filesystem::remove(out());
+  EXPECT_THAT(refused({"op", "attention", attention_file(), "-o", out(), "pattern=edges"}),
+              HasSubstr("pattern edges is asked for, but indptr was not given"));
+  EXPECT_THAT(refused({"op", "attention", attention_file(), "-o", out(), "bias=alibi_2d"}),
+              HasSubstr("bias alibi_2d is asked for, but q_positions was not given"));
 }
 
 TEST_F(OpVerb, HelpIsTheOpsAndNeedsNoFiles) {
