@@ -75,8 +75,9 @@ DATA = {"vit": vit, "encoder": encoder, "decoder": decoder}
 
 def draw_attention(rng, kind, number):
     pick = lambda *words: words[int(rng.integers(len(words)))]
-    a = {"kind": ["exact", "exact", "linear", "exact", "performer", "exact", "linformer", "exact"][number % 8]}
-    causal = kind == "decoder" and a["kind"] != "linformer"
+    # A linformer mixes all keys, the later ones too, so that a decoder must not.
+    a = {"kind": ["exact", "exact", "linear", "exact", "performer", "exact", "exact" if kind == "decoder" else "linformer", "exact"][number % 8]}
+    causal = kind == "decoder"
     if a["kind"] == "performer":
         a["n_features"] = int(rng.integers(4, 20))
     if a["kind"] == "linformer":
