@@ -68,8 +68,8 @@ class Registry {
   // How weights begin that are registered from here on: those of linear maps, and of the linear
   // maps that write into a residual stream.
   void set_weights(Initialiser weights, Initialiser residual) {
-    weights_ = weights;
-    residual_ = residual;
+    weights_ = std::move(weights);
+    residual_ = std::move(residual);
   }
   Initialiser weights() const { return weights_; }
   Initialiser residual_weights() const { return residual_; }
