@@ -1,5 +1,6 @@
 #include <set>
 
+#include "autograd/ops.h"
 #include "base/text.h"
 #include "cli/session.h"
 #include "config/keys.h"
@@ -15,6 +16,8 @@ std::vector<std::string> words_of(const Verb& verb) {
   };
   add(verb.options);
   if (!verb.passes_through) add(common_options());
+  if (verb.name == "op")
+    for (const Op* op : all_ops()) words.emplace_back(op->name);
   // "kinds|models|data [DIR]": the words of the first operand.
   const std::string first = verb.operands.substr(0, verb.operands.find(' '));
   if (first.find('|') == first.npos) return words;
@@ -106,7 +109,10 @@ ExitCode verb_completion(Session& session) {
   const std::string script = bash_script(session.kinds);
   session.console.out.print(shell == "bash" ? "# source <(attune completion bash)\n" + script
                                             : "# source <(attune completion zsh)\n"
-                                              "autoload -U +X bashcompinit && bashcompinit\n" +
+                                              // compdef is there where zsh's own completion is.
+                                              "(( ${+functions[compdef]} )) || "
+                                              "{ autoload -Uz compinit && compinit -i; }\n"
+                                              "autoload -Uz bashcompinit && bashcompinit\n" +
                                                   script);
   return ExitCode::ok;
 }

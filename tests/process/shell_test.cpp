@@ -35,6 +35,7 @@ TEST(Completion, OffersVerbsOptionsChoicesAndKeys) {
   EXPECT_EQ(offered("attune run x.yaml --color al"), "always\n");
   EXPECT_EQ(offered("attune run x.yaml optim.l"), "optim.lr=\n");
   EXPECT_EQ(offered("attune list mo"), "models\n");
+  EXPECT_EQ(offered("attune op entm"), "entmax15\n");
   EXPECT_THAT(offered("attune run --"), AllOf(HasSubstr("--threads"), HasSubstr("--json")));
   EXPECT_THAT(offered("attune show optim.l"), Not(HasSubstr("optim.lr")));
 }
@@ -43,7 +44,9 @@ TEST(Completion, OfAnUnknownShellNamesThoseThatThereAre) {
   const Finished refused = run_attune({"completion", "fish"});
   EXPECT_EQ(refused.code, 2);
   EXPECT_THAT(refused.err, HasSubstr("shells are bash, zsh"));
-  EXPECT_THAT(run_attune({"completion", "zsh"}).out, HasSubstr("bashcompinit"));
+  // Neither is there in a zsh whose completion was never set up.
+  EXPECT_THAT(run_attune({"completion", "zsh"}).out,
+              AllOf(HasSubstr("compinit -i"), HasSubstr("bashcompinit")));
 }
 
 TEST(Doctor, LooksAtTheMachineAndLeavesNothing) {
