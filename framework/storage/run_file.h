@@ -18,7 +18,8 @@ namespace attune {
 //                         data_sha256, init_sha256 (where weights were loaded), build_id, steps,
 //                         class_names, token_names (where tokens have names that are no classes),
 //                         width (of vectors), gray_mean and gray_sd (where images were normalised
-//                         by those of the training split)
+//                         by those of the training split); more than 2000 names are one text, a
+//                         list in JSON
 //   /metrics/<split>      step, and one float64 series a metric with units, long_name, goal where
 //   they are known /final                <split>_<metric>, float64 scalars with split, metric,
 //   units, goal, how /predictions/<split>  example (dimension), group, target, output [example,

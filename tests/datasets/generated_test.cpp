@@ -106,6 +106,18 @@ TEST(Recall, EveryQuerysTargetIsTheTokenThatFollowedItsKey) {
   }
 }
 
+// Where a pair stands says nothing of when it is asked for.
+TEST(Recall, AnyPairIsAskedForAtAnyPlace) {
+  RecallOptions o;
+  o.n_queries = 2;
+  std::set<std::pair<std::size_t, std::size_t>> seen;
+  for (const Rows& rows : first(o, 3, Split::train, kMany))
+    for (std::size_t query = 0; query < 2; ++query)
+      for (std::size_t pair = 0; pair < 4; ++pair)
+        if (rows.tokens[2 * pair] == rows.tokens[8 + 2 * query]) seen.insert({query, pair});
+  EXPECT_EQ(seen.size(), 8U);
+}
+
 TEST(Copy, RowsAskForTheTokenADistanceBack) {
   CopyOptions o;
   o.length = 10;

@@ -259,5 +259,19 @@ TEST(Weights, WhatDoesNotFitIsNamed) {
               ThrowsMessage<DataError>(HasSubstr("has no group /weights")));
 }
 
+// Which HDF5 has no room for as a list.
+TEST(RunFile, ThousandsOfNamesComeBack) {
+  const TemporaryFolder folder;
+  for (const int n : {1, 2000, 2001, 30000}) {
+    RunContent content = sample_content();
+    for (int i = 0; i < n; ++i) content.token_names.push_back(fmt::format("\"token ✓ {}\n", i));
+    content.width = 7;
+    const RunContent read = read_run_file(write_sample(folder, content)).content;
+    EXPECT_EQ(read.token_names, content.token_names) << n;
+    EXPECT_EQ(read.class_names, content.class_names);
+    EXPECT_EQ(read.width, 7);
+  }
+}
+
 }  // namespace
 }  // namespace attune
