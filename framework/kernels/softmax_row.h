@@ -34,17 +34,22 @@ inline Real softmax_row(const Real* x, Index length, Real inverse_temperature, R
 }
 
 // dx += inverse_temperature · y ∘ (dy − Σ dy ∘ y).
+// The mean under y is taken twice, the second time of what the first leaves: where one y is nearly
+// 1, dy less the mean is small against either, and their roundings would be all of it.
 template <class Real>
 inline void softmax_row_backward(const Real* dy, const Real* y, Index length,
                                  Real inverse_temperature, Real* dx) {
-  Vec<Real> products = Real(0);
-  for_lanes<Real>(length, [&](Index j, auto lanes) {
-    products = fma(lanes.load(dy + j), lanes.load(y + j), products);
-  });
-  const Vec<Real> dot = sum(products);
+  const auto mean_less = [&](Vec<Real> mean) {
+    Vec<Real> products = Real(0);
+    for_lanes<Real>(length, [&](Index j, auto lanes) {
+      products = fma(lanes.load(dy + j) - mean, lanes.load(y + j), products);
+    });
+    return Vec<Real>(sum(products));
+  };
+  const Vec<Real> mean = mean_less(Real(0)), rest = mean_less(mean);
   for_lanes<Real>(length, [&](Index j, auto lanes) {
     lanes.store(dx + j, fma(lanes.load(y + j) * Vec<Real>(inverse_temperature),
-                            lanes.load(dy + j) - dot, lanes.load(dx + j)));
+                            lanes.load(dy + j) - mean - rest, lanes.load(dx + j)));
   });
 }
 

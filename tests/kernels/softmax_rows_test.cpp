@@ -64,6 +64,19 @@ TEST(SoftmaxRowsOfDoubles, GradientsMatchCentralDifferences) {
   }
 }
 
+// dx_0 = −y_0 y_1 (dy_1 − dy_0), which dy_0 − Σ dy y has lost where it is formed as it stands: of a
+// float near 1000 half an ulp is 3e-5, a fifth of dx_0.
+TEST(SoftmaxRowsOfFloats, GradientsOfAPeakedRowKeepTheirDigits) {
+  const float rare = 0x1p-13F;
+  Array<float> y({1, 2}), dy({1, 2}), dx({1, 2}, 0);
+  y[0] = 1 - rare, y[1] = rare;
+  dy[0] = 1000.1F, dy[1] = 1001.3F;
+  softmax_rows_backward(in(dy), in(y), View<const std::int32_t>(), 1.0F, dx.view());
+  const float slope = (1 - rare) * rare * (dy[1] - dy[0]);
+  EXPECT_NEAR(dx[0], -slope, 1e-6F * slope);
+  EXPECT_NEAR(dx[1], slope, 1e-6F * slope);
+}
+
 TYPED_TEST(SoftmaxRows, AnEmptyRowAndARowOfMinusInfinityAreZero) {
   Array<TypeParam> x({2, 21}, -this->kInfinity);
   const Ids lengths = testing::ids({0, 21});
