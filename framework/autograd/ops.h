@@ -3,7 +3,7 @@
 #include <optional>
 
 #include "autograd/tape.h"
-#include "kernels/attention.h"
+#include "kernels/attention_weights.h"
 #include "kernels/heads.h"
 #include "kernels/performer.h"
 #include "kernels/pointwise.h"
@@ -170,6 +170,17 @@ Var attention(Tape<Real>& t, Var q, Var k, Var v, const AttentionVars& learned,
                   rows.q_positions, rows.k_positions, widths},
                  options);
 }
+// The weights of attention() and of linear_attention(), to be looked at
+// (kernels/attention_weights.h).
+template <class Real>
+void attention_weights(const Tape<Real>& t, Var q, Var k, const AttentionVars& learned,
+                       const kernels::AttentionRows& rows, const AttentionOptions& options,
+                       View<const std::int32_t> widths, const kernels::WeightReader<Real>& read);
+template <class Real>
+void linear_attention_weights(const Tape<Real>& t, Var q, Var k, View<const std::int32_t> q_offsets,
+                              View<const std::int32_t> k_offsets,
+                              const LinearAttentionOptions& options,
+                              const kernels::WeightReader<Real>& read);
 // Each head of x normalised by itself; gain [columns] may be absent.
 template <class Real>
 Var head_norm(Tape<Real>& t, Var x, Var gain, View<const std::int32_t> widths,

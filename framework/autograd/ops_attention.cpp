@@ -206,4 +206,25 @@ const Op attention_op{
     .f64 = {shapes<double>, forward<double>, backward<double>},
 };
 
+template <class Real>
+void attention_weights(const Tape<Real>& t, Var q, Var k, const AttentionVars& learned,
+                       const kernels::AttentionRows& rows, const AttentionOptions& options,
+                       View<const std::int32_t> widths, const kernels::WeightReader<Real>& read) {
+  OpCall<Real> call;
+  const Var inputs[] = {q, k, k, learned.bias, learned.w, learned.table, learned.gain};
+  for (std::size_t i = 0; i < std::size(inputs); ++i)
+    if (inputs[i]) call.in[i] = t.value(inputs[i]);
+  call.index[kWidths] = widths;
+  call.options = &options;
+  kernels::attention_weights<Real>(kernel_options(call), rows, call.in[0], call.in[1],
+                                   parameters(call), read);
+}
+
+template void attention_weights(const Tape<float>&, Var, Var, const AttentionVars&,
+                                const kernels::AttentionRows&, const AttentionOptions&,
+                                View<const std::int32_t>, const kernels::WeightReader<float>&);
+template void attention_weights(const Tape<double>&, Var, Var, const AttentionVars&,
+                                const kernels::AttentionRows&, const AttentionOptions&,
+                                View<const std::int32_t>, const kernels::WeightReader<double>&);
+
 }  // namespace attune

@@ -170,4 +170,22 @@ const Op repeat_columns_op{
     .f64 = {repeat_shapes<double>, repeat_forward<double>, repeat_backward<double>},
 };
 
+template <class Real>
+void linear_attention_weights(const Tape<Real>& t, Var q, Var k, View<const std::int32_t> q_offsets,
+                              View<const std::int32_t> k_offsets,
+                              const LinearAttentionOptions& options,
+                              const kernels::WeightReader<Real>& read) {
+  OpCall<Real> call;
+  call.options = &options;
+  kernels::linear_attention_weights<Real>(kernel_options(call), q_offsets, k_offsets, t.value(q),
+                                          t.value(k), read);
+}
+
+template void linear_attention_weights(const Tape<float>&, Var, Var, View<const std::int32_t>,
+                                       View<const std::int32_t>, const LinearAttentionOptions&,
+                                       const kernels::WeightReader<float>&);
+template void linear_attention_weights(const Tape<double>&, Var, Var, View<const std::int32_t>,
+                                       View<const std::int32_t>, const LinearAttentionOptions&,
+                                       const kernels::WeightReader<double>&);
+
 }  // namespace attune

@@ -126,7 +126,17 @@ void check_gradient(const char* name, View<Real> gradient, View<const Real> of) 
 }
 
 template <class Real>
-void check_attention(const AttentionCall<Real>& call, Rows<const Real> y, View<const Real> lse) {
+void check_lse(const AttentionCall<Real>& call, View<const Real> lse) {
+  const AttentionOptions& o = call.options;
+  const bool has_lse = o.normaliser == Normaliser::softmax;
+  ATTUNE_CHECK(lse.size() == (has_lse ? call.q.n * o.n_heads : 0), ShapeError,
+               "[attention] lse has shape {}: with {} it must be {}", lse.shape().text(),
+               part_of(normaliser_words, o.normaliser).word,
+               has_lse ? Shape{call.q.n, o.n_heads}.text() : "absent");
+}
+
+template <class Real>
+void check_attention(const AttentionCall<Real>& call, Rows<const Real> y) {
   const AttentionOptions& o = call.options;
   const AttentionRows& rows = call.rows;
   const auto& [q, k, v] = std::tie(call.q, call.k, call.v);
@@ -146,11 +156,6 @@ void check_attention(const AttentionCall<Real>& call, Rows<const Real> y, View<c
                "[attention] q has {} rows, y {}; k has {} rows, v {}: q and y must agree, and k "
                "and v",
                q.n, y.n, k.n, v.n);
-  const bool has_lse = o.normaliser == Normaliser::softmax;
-  ATTUNE_CHECK(lse.size() == (has_lse ? q.n * o.n_heads : 0), ShapeError,
-               "[attention] lse has shape {}: with {} it must be {}", lse.shape().text(),
-               part_of(normaliser_words, o.normaliser).word,
-               has_lse ? Shape{q.n, o.n_heads}.text() : "absent");
   ATTUNE_CHECK(rows.q_offsets && rows.k_offsets && rows.q_offsets.size() >= 1, ShapeError,
                "[attention] q_offsets and k_offsets must be given; a single sequence has the "
                "offsets 0 and its length");
@@ -220,7 +225,8 @@ void attention(const AttentionOptions& o, const AttentionRows& rows, Rows<const 
                const AttentionParameters<const Real>& parameters) {
   const AttentionCall<Real> call{o, rows, q, k, v, parameters};
   if (o.widths) return attention_of_widths(call, y, lse);
-  check_attention<Real>(call, y, lse);
+  check_attention<Real>(call, y);
+  check_lse<Real>(call, lse);
   if (is_prepared(call)) return attention_of_prepared(call, y, lse);
   is_tiled(o) ? attention_tiled(call, y, lse) : attention_by_rows(call, y, lse);
 }
@@ -234,7 +240,8 @@ void attention_backward(const AttentionOptions& o, const AttentionRows& rows, Ro
   const AttentionCall<Real> call{o, rows, q, k, v, parameters};
   const AttentionGradients<Real> g{dy, y, lse, dq, dk, dv, gradients, dlse};
   if (o.widths) return attention_of_widths_backward(call, g);
-  check_attention<Real>(call, y, lse);
+  check_attention<Real>(call, y);
+  check_lse<Real>(call, lse);
   check_gradient<Real>("dy", dy, y);
   check_gradient<Real>("dq", dq, q);
   check_gradient<Real>("dk", dk, k);
@@ -248,6 +255,22 @@ void attention_backward(const AttentionOptions& o, const AttentionRows& rows, Ro
                lse.shape().text());
   if (is_prepared(call)) return attention_of_prepared_backward(call, g);
   is_tiled(o) ? attention_tiled_backward(call, g) : attention_by_rows_backward(call, g);
+}
+
+template <class Real>
+void attention_weights(const AttentionOptions& options, const AttentionRows& rows,
+                       Rows<const Real> q, Rows<const Real> k,
+                       const AttentionParameters<const Real>& parameters,
+                       const WeightReader<Real>& read) {
+  // Values don't matter: keys stand for them.
+  AttentionOptions o = options;
+  o.d_v = o.d_k;
+  o.dropout = 0;
+  const AttentionCall<Real> call{o, rows, q, k, k, parameters};
+  if (o.widths) return attention_weights_of_widths(call, read);
+  check_attention<Real>(call, q);
+  is_prepared(call) ? attention_weights_of_prepared(call, read)
+                    : attention_weights_by_rows(call, read);
 }
 
 template void attention(const AttentionOptions&, const AttentionRows&, Rows<const float>,
@@ -266,5 +289,11 @@ template void attention_backward(const AttentionOptions&, const AttentionRows&, 
                                  Rows<const double>, View<const double>, Rows<double>, Rows<double>,
                                  Rows<double>, const AttentionParameters<const double>&,
                                  const AttentionParameters<double>&, View<const double>);
+template void attention_weights(const AttentionOptions&, const AttentionRows&, Rows<const float>,
+                                Rows<const float>, const AttentionParameters<const float>&,
+                                const WeightReader<float>&);
+template void attention_weights(const AttentionOptions&, const AttentionRows&, Rows<const double>,
+                                Rows<const double>, const AttentionParameters<const double>&,
+                                const WeightReader<double>&);
 
 }  // namespace attune::kernels

@@ -141,6 +141,15 @@ void attention_of_widths_backward(const AttentionCall<Real>& c, const AttentionG
   });
 }
 
+template <class Real>
+void attention_weights_of_widths(const AttentionCall<Real>& c, const WeightReader<Real>& read) {
+  check_widths<Real>(c, c.q, {});
+  for_each_run(c.options, [&](const Run& run) {
+    attention_weights<Real>(options_of(c.options, run), c.rows, run.of(c.q), run.of(c.k),
+                            parameters_of(c.options, run, c.parameters, c.q.n, c.k.n), read);
+  });
+}
+
 namespace {
 
 // q and k as a dot product needs them: q̃ = q or q / |q|, q' = gain q̃, k' = k or k / |k|.
@@ -219,6 +228,13 @@ void attention_of_prepared_backward(const AttentionCall<Real>& c,
   head_norm_backward<Real>(HeadNorm::unit, p.k_heads, dk, c.k, {}, Real(0), g.dk, {});
 }
 
+template <class Real>
+void attention_weights_of_prepared(const AttentionCall<Real>& c, const WeightReader<Real>& read) {
+  Scratch scratch;
+  const Prepared<Real> p(c, scratch);
+  attention_weights<Real>(p.options, c.rows, p.q, p.k, p.parameters, read);
+}
+
 template void attention_of_widths(const AttentionCall<float>&, Rows<float>, View<float>);
 template void attention_of_widths(const AttentionCall<double>&, Rows<double>, View<double>);
 template void attention_of_widths_backward(const AttentionCall<float>&,
@@ -231,5 +247,12 @@ template void attention_of_prepared_backward(const AttentionCall<float>&,
                                              const AttentionGradients<float>&);
 template void attention_of_prepared_backward(const AttentionCall<double>&,
                                              const AttentionGradients<double>&);
+template void attention_weights_of_widths(const AttentionCall<float>&, const WeightReader<float>&);
+template void attention_weights_of_widths(const AttentionCall<double>&,
+                                          const WeightReader<double>&);
+template void attention_weights_of_prepared(const AttentionCall<float>&,
+                                            const WeightReader<float>&);
+template void attention_weights_of_prepared(const AttentionCall<double>&,
+                                            const WeightReader<double>&);
 
 }  // namespace attune::kernels

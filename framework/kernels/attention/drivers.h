@@ -1,6 +1,7 @@
 #pragma once
 
 #include "kernels/attention/strip_scores.h"
+#include "kernels/attention_weights.h"
 
 // The two drivers behind attention(), and what cuts a pack into heads.
 namespace attune::kernels {
@@ -46,6 +47,8 @@ void attention_of_widths(const AttentionCall<Real>& call, Rows<Real> y, View<Rea
 template <class Real>
 void attention_of_widths_backward(const AttentionCall<Real>& call,
                                   const AttentionGradients<Real>& g);
+template <class Real>
+void attention_weights_of_widths(const AttentionCall<Real>& call, const WeightReader<Real>& read);
 
 // Score cosine, and a gain by head: an attention() of other queries and keys.
 template <class Real>
@@ -57,6 +60,8 @@ void attention_of_prepared(const AttentionCall<Real>& call, Rows<Real> y, View<R
 template <class Real>
 void attention_of_prepared_backward(const AttentionCall<Real>& call,
                                     const AttentionGradients<Real>& g);
+template <class Real>
+void attention_weights_of_prepared(const AttentionCall<Real>& call, const WeightReader<Real>& read);
 
 // Operands have been checked, here and below.
 template <class Real>
@@ -67,6 +72,8 @@ template <class Real>
 void attention_by_rows(const AttentionCall<Real>& call, Rows<Real> y, View<Real> lse);
 template <class Real>
 void attention_by_rows_backward(const AttentionCall<Real>& call, const AttentionGradients<Real>& g);
+template <class Real>
+void attention_weights_by_rows(const AttentionCall<Real>& call, const WeightReader<Real>& read);
 
 // Serial time (ns) of the row driver's pass, of so many products a score.
 template <class Real>
