@@ -158,6 +158,7 @@ Var MultiHeadAttention::exact(const Pass<Real>& pass, const PackedRows& keys, Va
   }
   const AttentionVars learned{
       .w = optional(pass, w_), .table = optional(pass, table_), .gain = optional(pass, gain_)};
+  if (pass.capture) pass.capture->attention.push_back({q, k, learned, rows, widths(), o});
   return attention(pass.tape, q, k, v, learned, rows, o, widths());
 }
 
@@ -175,8 +176,11 @@ Var MultiHeadAttention::linear(const Pass<Real>& pass, const PackedRows& keys, V
     q = elu_plus_one(pass.tape, q);
     k = elu_plus_one(pass.tape, k);
   }
-  return linear_attention(pass.tape, q, k, v, pass.rows.offsets, keys.offsets,
-                          {n_heads_, n_kv_heads(), causal});
+  const LinearAttentionOptions o{n_heads_, n_kv_heads(), causal};
+  if (pass.capture)
+    pass.capture->attention.push_back(
+        {q, k, {}, {pass.rows.offsets, keys.offsets}, {}, {}, true, o});
+  return linear_attention(pass.tape, q, k, v, pass.rows.offsets, keys.offsets, o);
 }
 
 template <class Real>
@@ -191,6 +195,7 @@ Var MultiHeadAttention::linformer(const Pass<Real>& pass, const PackedRows& keys
   o.dropout = pass.dropout(stream_, spec_.dropout);
   const kernels::AttentionRows rows{pass.rows.offsets, offsets, pass.rows.example};
   const AttentionVars learned{.w = optional(pass, w_), .gain = optional(pass, gain_)};
+  if (pass.capture) pass.capture->attention.push_back({q, k, learned, rows, widths(), o});
   return attention(pass.tape, q, k, v, learned, rows, o, widths());
 }
 

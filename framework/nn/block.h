@@ -53,6 +53,7 @@ class Residual {
   template <class Real>
   Var join(const Pass<Real>& pass, Var x, Var branch) const {
     if (scale_.value >= 0) branch = scale_heads(pass.tape, branch, pass[scale_]);
+    if (pass.capture) pass.capture->branches.push_back(branch);
     const DropoutOptions options = pass.dropout(stream_, p_);
     return dropout_residual(pass.tape, x, branch, pass.coordinates, options);
   }
@@ -90,8 +91,10 @@ class Encoder {
   template <class Real>
   Var operator()(const Pass<Real>& pass, Var x) const {
     for (const Layer& layer : layers_) {
+      const Var input = x;
       x = layer.attend(pass, x, layer.attention);
       x = layer.feed(pass, x, layer.mlp);
+      if (pass.capture) pass.capture->blocks.push_back({input, x});
     }
     return final_norm_ ? norm_(pass, x) : x;
   }

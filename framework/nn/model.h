@@ -36,12 +36,18 @@ class ModelOf : public Model {
   }
 };
 
+struct EncoderOptions;
+
 // The options of one kind of model.
 struct ModelOptions {
   virtual ~ModelOptions() = default;
   virtual void fields(FieldList& f) = 0;
   // Side of the patches that it reads; of no meaning where data has none.
   virtual Index patch_side() const { return 16; }
+  // Its residual blocks; null where it has none.
+  virtual const EncoderOptions* encoder() const { return nullptr; }
+  // Rows that it puts in front of each example's.
+  virtual Index rows_in_front(const RowSpec&) const { return 0; }
   // What keeps it from reading such rows: the message goes on from "model.kind=vit", the key is one
   // of its own.
   virtual std::optional<Complaint> misfit(const RowSpec& spec) const = 0;

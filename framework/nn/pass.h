@@ -3,6 +3,7 @@
 #include <span>
 
 #include "autograd/ops.h"
+#include "nn/capture.h"
 #include "nn/registry.h"
 
 namespace attune {
@@ -20,6 +21,7 @@ struct Pass {
   // Where each row stands, [n] or [n, 2], for attention that rotates queries and keys (RoPE);
   // absent: it doesn't.
   View<const std::int32_t> places = {};
+  Capture<Real>* capture = nullptr;  // where layers note what they compute, if anyone asks
 
   Var operator[](ParameterId id) const { return parameters[static_cast<std::size_t>(id.value)]; }
   DropoutOptions dropout(StreamId id, double p) const {

@@ -17,6 +17,10 @@ struct TransformerOptions : EncoderOptions, PositionSpec, ModelOptions {
   InitOptions init;
 
   void fields(FieldList& f) override;
+  const EncoderOptions* encoder() const override { return this; }
+  Index rows_in_front(const RowSpec& spec) const override {
+    return pool == Pool::cls && !spec.row_targets ? 1 : 0;
+  }
   std::optional<Complaint> misfit(const RowSpec& spec) const override;
   std::unique_ptr<Model> make(Registry& r, const RowSpec& spec) const override;
 
