@@ -50,9 +50,16 @@ struct ProbeTable {
     std::string name, units, long_name;
     std::vector<double> values;  // row-major over the dimensions
   };
+  // A number beside each coordinate of a dimension, known before the run: the length of an example.
+  struct Label {
+    std::string name, dimension, long_name;
+    std::vector<Index> values;
+  };
   std::string name;
   std::vector<Dimension> dimensions;
   std::vector<Quantity> quantities;
+  std::vector<Label> labels = {};
+  std::string comment = {};  // how it was measured
 };
 
 struct NamedTensor {

@@ -124,6 +124,7 @@ bool is_scale(const H5Group& group, const std::string& name) {
 ProbeTable probe_of(const H5Group& group, const std::string& name) {
   ProbeTable table;
   table.name = name;
+  table.comment = text_or_empty(group, "comment");
   for (const H5Entry& entry : group.entries()) {
     if (is_scale(group, entry.name)) {
       Dimension dimension{entry.name, {}, {}};
@@ -133,6 +134,10 @@ ProbeTable probe_of(const H5Group& group, const std::string& name) {
         dimension.numbers = group.read<Index>(entry.name);
       }
       table.dimensions.push_back(std::move(dimension));
+    } else if (group.info(entry.name).type == H5Type::int64) {
+      table.labels.push_back({entry.name, text_or_empty(group, "dimension", entry.name),
+                              text_or_empty(group, "long_name", entry.name),
+                              group.read<Index>(entry.name)});
     } else {
       table.quantities.push_back({entry.name, text_or_empty(group, "units", entry.name),
                                   text_or_empty(group, "long_name", entry.name),

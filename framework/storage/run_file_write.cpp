@@ -88,6 +88,7 @@ class RunFileWriter {
     H5Group all = file_.root().create_group("probes");
     for (const ProbeTable& table : content_.probes) {
       H5Group group = all.create_group(table.name);
+      set_text(group, "comment", table.comment);
       Dims dims;
       for (const Dimension& dimension : table.dimensions) {
         dims.push_back(dimension.size());
@@ -98,11 +99,20 @@ class RunFileWriter {
         }
         group.make_scale(dimension.name);
       }
+      std::string names;
+      for (const ProbeTable::Label& label : table.labels) {
+        group.write(label.name, label.values);
+        set_text(group, "dimension", label.dimension, label.name);
+        set_text(group, "long_name", label.long_name, label.name);
+        group.attach_scale(label.name, 0, label.dimension);
+        names += (names.empty() ? "" : " ") + label.name;
+      }
       for (const ProbeTable::Quantity& quantity : table.quantities) {
         check_size(group, quantity.name, quantity.values.size(), count(dims));
         group.write(quantity.name, dims, quantity.values.data());
         set_text(group, "units", quantity.units, quantity.name);
         set_text(group, "long_name", quantity.long_name, quantity.name);
+        set_text(group, "coordinates", names, quantity.name);  // as CF has it: xarray reads it
         for (std::size_t axis = 0; axis < dims.size(); ++axis) {
           group.attach_scale(quantity.name, static_cast<int>(axis), table.dimensions[axis].name);
         }

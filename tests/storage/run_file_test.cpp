@@ -68,6 +68,7 @@ TEST(RunFile, TheLayoutIsTheDocumentedOne) {
 /probes/entropy
 /probes/entropy/step int64 [2]
 /probes/entropy/layer text [2]
+/probes/entropy/heads int64 [2]
 /probes/entropy/entropy float64 [2, 2]
 /weights
 /weights/encoder.norm.gain float32 [2]

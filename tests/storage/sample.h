@@ -76,7 +76,9 @@ inline RunContent sample_content() {
   c.predictions["test"] = {{4, 7, 9}, {0, 0, 5}, {1, 0, 1}, 2, {0.F, 1.F, -2.F, 3.F, 0.5F, 0.25F}};
   c.probes = {{"entropy",
                {{"step", {0, 300}, {}}, {"layer", {}, {"encoder.block0", "encoder.block1"}}},
-               {{"entropy", "nats", "of attention", {1, 2, 3, 4}}}}};
+               {{"entropy", "nats", "of attention", {1, 2, 3, 4}}},
+               {{"heads", "layer", "in the layer", {2, 4}}},
+               "at the first examples"}};
   c.weights = {{"chosen",
                 300,
                 {{"encoder.norm.gain", {2}, {1, 1}},
