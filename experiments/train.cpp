@@ -18,6 +18,7 @@ void TrainKind::fields(FieldList& f) {
   f.group("select", trainer_.select, "which step's parameters are tested");
   metrics_.fields(f);
   f.group("probes", trainer_.probes, "what else is measured on the way; changes no bit of it");
+  trainer_.probes.rules(f, trainer_.model);
   f.group("numerics", numerics_, "what happens to a run that diverges");
   f.group("checkpoint", trainer_.checkpoint, "how often a running trial is saved");
   f.group("results", trainer_.results, "what else the run file keeps");

@@ -58,7 +58,22 @@ std::vector<Item> listed_ops(const Session&) {
 
 std::vector<Item> listed_probe_items(const Session&) {
   std::vector<Item> items;
-  for (const Listed& probe : listed_probes()) items.push_back({probe.name, probe.doc});
+  for (const ProbeInfo& probe : listed_probes()) {
+    std::vector<std::string> names;
+    Json quantities = Json::List{};
+    for (const auto& q : probe.quantities) {
+      names.push_back(q.name);
+      Json quantity;
+      quantity.set("name", q.name).set("units", q.units).set("long_name", q.long_name);
+      quantities.push(std::move(quantity));
+    }
+    Item item{probe.name,
+              fmt::format("{} [{}]: {}", probe.doc, join(probe.dimensions), join(names))};
+    item.more.set("dimensions", probe.dimensions)
+        .set("quantities", std::move(quantities))
+        .set("comment", probe.comment);
+    items.push_back(std::move(item));
+  }
   return items;
 }
 

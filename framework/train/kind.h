@@ -52,9 +52,4 @@ struct Kind {
                          const std::string& data_file, kernels::Threads& threads) = nullptr;
 };
 
-// What a kind can record, for `attune list metrics` and `list probes`.
-struct Listed {
-  std::string name, doc;
-};
-
 }  // namespace attune

@@ -27,7 +27,8 @@ Pass<Real> Learner<Real>::pass(Tape<Real>& tape, const Batch& batch, bool traini
     vars_[i] = tape.parameter((*values_)[id], (*grads_)[id]);
   }
   const PackedRows rows = batch.rows();
-  return Pass<Real>{tape, vars_, streams_, rows, coordinates_of(rows, arena_), training, step};
+  return Pass<Real>{tape,     vars_, streams_, rows, coordinates_of(rows, tape.arena()),
+                    training, step};
 }
 
 template <class Real>
@@ -38,7 +39,7 @@ Var Learner<Real>::logits_of(Tape<Real>& tape, const Pass<Real>& pass, const Bat
   } else if constexpr (std::is_same_v<Real, float>) {
     input.values = tape.constant(batch.values());
   } else {
-    const auto x = arena_.view<Real>(batch.values().shape());
+    const auto x = tape.arena().template view<Real>(batch.values().shape());
     std::copy(batch.values().begin(), batch.values().end(), x.begin());
     input.values = tape.constant(View<const Real>(x));
   }
@@ -87,6 +88,14 @@ View<const Real> Learner<Real>::evaluate(const Batch& batch) {
   const Var logits = logits_of(evaluation_tape_, p, batch);
   logits_ = evaluation_tape_.value(logits);
   return logits_;
+}
+
+template <class Real>
+void Learner<Real>::look(const Batch& batch, Tape<Real>& tape, Capture<Real>& capture) {
+  Pass<Real> p = pass(tape, batch, false, 0);
+  capture.clear();
+  p.capture = &capture;
+  logits_of(tape, p, batch);
 }
 
 template class Learner<float>;

@@ -44,6 +44,8 @@ class Learner {
   // Logits of a batch without dropout, [n_examples, n_classes], or a row each where rows have
   // targets; valid until the next call.
   View<const Real> evaluate(const Batch& batch);
+  // The same pass on a tape of the caller's, whose nodes `capture` names.
+  void look(const Batch& batch, Tape<Real>& tape, Capture<Real>& capture);
 
   const LossOptions& loss() const { return options_.loss; }
   const Registry& registry() const { return registry_; }

@@ -47,6 +47,7 @@ Trainer::Trainer(const TrainerOptions& options, const Dataset& data, Index seed,
       seed_(static_cast<std::uint64_t>(seed)),
       recorder_(recorder),
       learner_(options.learner(), data.spec(), seed_),
+      probes_(options.probes.make({learner_, data, options.model.chosen(), options.train.steps})),
       batches_(Packer(data.n_tokens(Split::train), batch_rule(options.train), seed)),
       augmenter_(data.images() ? data.images()->augment() : AugmentOptions{}, seed_),
       last_checkpoint_(std::chrono::steady_clock::now()) {
@@ -67,6 +68,7 @@ void Trainer::check(const TrainerOptions& options, const Dataset& data) {
                      options.loss.name()),
          "set loss.kind=cross_entropy",
          {}});
+  options.probes.check(options.model.chosen(), data);
   for (const Split split : kSplits)
     Packer(data.n_tokens(split), batch_rule(options.train), 0, std::string(name_of(split)));
   if (const auto& from = options.train.init_from) {
@@ -101,8 +103,7 @@ void Trainer::declare() {
   recorder_.declare("train", train_metrics_);
   recorder_.declare("val", val_metrics_);
   recorder_.declare("test", test_metrics_);
-  if (options_.probes.gradient_norms)
-    recorder_.declare_probe(gradient_norms_table(learner_.registry()));
+  for (const auto& probe : probes_) recorder_.declare_probe(probe->table());
 }
 
 void Trainer::initial_parameters() {
@@ -181,11 +182,9 @@ bool Trainer::train_step(Index step) {
     batch_.assemble(data_, Split::train, batches_.next());
   }
   auto result = learner_.differentiate(batch_, step);
-  const auto& norms = options_.probes.gradient_norms;
-  if (norms && step % norms->every == 0)
-    recorder_.probe_row("gradient_norms", step,
-                        gradient_norms(learner_.registry(), learner_.grad_block()));
+  probe(&Probe::at_gradient, step);
   learner_.update(step, result);
+  probe(&Probe::at_update, step);
   const double filled =
       static_cast<double>(batch_.n_tokens()) / static_cast<double>(options_.train.batch_tokens);
   const double row[] = {result.loss, result.accuracy, result.grad_norm, result.lr, filled};
@@ -201,8 +200,15 @@ bool Trainer::after(Index step) {
   if (step % options_.results.hash_every == 0 || step == last)
     recorder_.hash(step, hash64(values()));
   if (step == last && wants("last")) keep("last", step);
+  probe(&Probe::at_state, step);
   const bool due = step == last || (step > 0 && step % options_.train.eval_every == 0);
   return !due || evaluate_and_choose(step);
+}
+
+void Trainer::probe(Probe::Row (Probe::*moment)(Index), Index step) {
+  for (const auto& probe : probes_)
+    if (const Probe::Row row = (*probe.*moment)(step))
+      recorder_.probe_row(probe->table().name, step, *row);
 }
 
 bool Trainer::evaluate_and_choose(Index step) {

@@ -65,6 +65,7 @@ class Trainer {
   bool train_step(Index step);  // false: diverged
   bool after(Index step);       // false: diverged
   bool evaluate_and_choose(Index step);
+  void probe(Probe::Row (Probe::*moment)(Index), Index step);
   void keep(const std::string& which, Index step);
   bool wants(const std::string& which) const;
   bool keeps_predictions(const std::string& split) const;
@@ -84,6 +85,7 @@ class Trainer {
   std::uint64_t seed_;
   Recorder& recorder_;
   Learner<float> learner_;
+  std::vector<std::unique_ptr<Probe>> probes_;
   BatchSequence batches_;
   Augmenter augmenter_;
   Batch batch_;

@@ -365,12 +365,11 @@ TEST_F(Verbs, ListsAreLinesAndJson) {
   finish(0, 0.95);
   EXPECT_THAT(output({"list", "studies", root_.string()}), HasSubstr("tiny  1 finished\n"));
   EXPECT_THAT(output({"list", "probes"}), HasSubstr("gradient_norms  "));
-  EXPECT_EQ(*Json::parse(output({"list", "probes", "--json"}), "output")
-                 .list()
-                 ->front()
-                 .find("name")
-                 ->text(),
-            "gradient_norms");
+  const Json probes = Json::parse(output({"list", "probes", "--json"}), "output");
+  const Json& entropy = (*probes.list())[3];
+  EXPECT_EQ(*entropy.find("name")->text(), "attention_entropy");
+  EXPECT_EQ(*(*entropy.find("dimensions")->list())[2].text(), "head");
+  EXPECT_EQ(*entropy.find("quantities")->list()->front().find("units")->text(), "nats");
   EXPECT_THROW(output({"list", "opps"}), ConfigError);
   EXPECT_THROW(output({"list", "ops", "results"}), ConfigError);
 }

@@ -48,6 +48,9 @@ Words small_run(const std::string& out, const Words& more) {
                  "data.augment.flip=true",
                  "data.augment.shift=0.1",
                  "probes.gradient_norms.every=10",
+                 "probes.update_ratios.every=10",
+                 "probes.attention_entropy.every=9",
+                 "probes.attention_maps.steps=[first, 20, last]",
                  "results.save_parameters=[chosen, initial, 30]",
                  "seeds=[0, 1]"};
   words.insert(words.end(), more.begin(), more.end());

@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 
 #include "base/files.h"
+#include "base/text.h"
 #include "storage/run_file.h"
 #include "tests/study/study_fixture.h"
 
@@ -71,6 +72,72 @@ TEST_F(StudyTest, AClassTokenMustSeeTheImage) {
                     HasSubstr("model.attention.pattern=full")));
   EXPECT_EQ(error_of(experiment("{scheme: holdout}"), {causal.front()}), "no error");
   EXPECT_EQ(error_of(experiment("{scheme: holdout}"), {causal.back()}), "no error");
+}
+
+TEST_F(StudyTest, ProbesOfWhatTheModelHasNotAreRefusedWhereTheyStand) {
+  const std::string study = experiment("{scheme: holdout}",
+                                       "probes:\n  residual_norms: {every: 5}\n"
+                                       "  attention_entropy: {count: 4}\n  max_logit: {every: 2}\n"
+                                       "  attention_maps: {layers: [0, 1]}\n");
+  // Of one layer there is no layer 1.
+  EXPECT_THAT(error_of(study),
+              AllOf(HasSubstr("t.yaml:15:20: error: probes.attention_maps.layers has 1, and "
+                              "model.n_layers=1"),
+                    HasSubstr("layers count from 0 to 0"), HasSubstr("1 error, nothing")));
+  const std::vector<std::string> first = {"probes.attention_maps.layers=all"};
+  EXPECT_EQ(error_of(study, first), "no error");
+  EXPECT_THAT(error_of(study, {first[0], "model.attention.kind=performer"}),
+              AllOf(HasSubstr("t.yaml:14:3: error: probes.max_logit is the largest score, and "
+                              "model.attention.kind=performer forms no scores"),
+                    HasSubstr("1 error, nothing")));
+  // All at once, of models without blocks.
+  for (const char* none : {"model.kind=mlp", "model.n_layers=0"})
+    EXPECT_THAT(error_of(study, {first[0], none}),
+                AllOf(HasSubstr("t.yaml:12:3: error: probes.residual_norms looks into residual "
+                                "blocks, and " +
+                                std::string(none) + " has none"),
+                      HasSubstr("t.yaml:13:3: error: probes.attention_entropy"),
+                      HasSubstr("t.yaml:14:3: error: probes.max_logit"),
+                      HasSubstr("t.yaml:15:3: error: probes.attention_maps"),
+                      HasSubstr("4 errors, nothing was run")));
+  EXPECT_EQ(error_of(experiment("{}", "probes: {update_ratios: {every: 5}}\n"), {"model.kind=mlp"}),
+            "no error");
+}
+
+TEST_F(StudyTest, ProbesAreToldWhatTheyCannotBe) {
+  const std::vector<std::pair<std::string, std::string>> cases = {
+      {"max_logits: {every: 5}", "unknown key 'probes.max_logits'; did you mean"},
+      {"max_logit: {evry: 5}", "unknown key 'probes.max_logit.evry'; did you mean"},
+      {"max_logit: {every: 0}", "probes.max_logit.every=0"},
+      {"attention_maps: {steps: [last, end]}",
+       "probes.attention_maps.steps=[last, end] has 'end'|allowed are first, last and step "
+       "numbers"},
+      {"attention_maps: {steps: []}", "probes.attention_maps.steps=[] would keep no map"},
+      {"attention_maps: {layers: [-1]}", "is neither all nor a list of layers"},
+      {"attention_maps: {layers: some}", "is neither all nor a list of layers"},
+      {"attention_maps: {examples: {split: holdout}}", "train, val, test"},
+  };
+  for (const auto& [probe, said] : cases) {
+    const std::string error = error_of(experiment("{}", "probes: {" + probe + "}\n"));
+    for (const std::string_view part : split(said, '|'))
+      EXPECT_THAT(error, HasSubstr(std::string(part))) << probe;
+    EXPECT_THAT(error, AllOf(HasSubstr("t.yaml:11:"), HasSubstr("1 error, nothing"))) << probe;
+  }
+}
+
+// What the data lacks, at the key that asks for it.
+TEST_F(StudyTest, ProbesOfASplitThatIsNotThereAreRefused) {
+  const std::string without_val = "{val: 0}";
+  const std::vector<std::string> last = {"select.how=last"};
+  EXPECT_EQ(error_of(experiment(without_val), last), "no error");
+  EXPECT_THAT(error_of(experiment(without_val, "probes: {max_logit: {count: 4}}\n"), last),
+              AllOf(HasSubstr("t.yaml:11:"), HasSubstr("probes.max_logit is measured on validation "
+                                                       "examples, and this data has none")));
+  EXPECT_THAT(
+      error_of(experiment(without_val, "probes: {attention_maps: {examples: {split: val}}}\n"),
+               last),
+      AllOf(HasSubstr("t.yaml:11:"), HasSubstr("probes.attention_maps.examples.split=val: "
+                                               "this data has no val examples")));
 }
 
 TEST_F(StudyTest, OneClassIsNothingToLearn) {
