@@ -25,7 +25,8 @@ namespace attune {
 //   units, goal, how /predictions/<split>  example (dimension), group, target, output [example,
 //   size_<n>], and position in the example
 //                       where rows have targets
-//   /probes/<name>        the dimensions' coordinates, and float64 quantities over them
+//   /probes/<name>        the dimensions' coordinates, int64 labels beside them, and float64
+//                         quantities over them; attribute comment
 //   /weights              float32 by path name, attributes which and step; further sets in
 //   /weights/<which> /config               resolved_yaml, and each leaf as an attribute: bool as
 //   int8, int64, float64, text or lists of these,
