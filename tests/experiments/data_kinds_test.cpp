@@ -15,7 +15,6 @@
 namespace attune {
 namespace {
 
-using testing::AllOf;
 using testing::HasSubstr;
 
 // 60 sequences in 30 groups: of class 1 when they begin with the second token.
