@@ -1,6 +1,5 @@
 #include <algorithm>
 #include <limits>
-#include <tuple>
 
 #include "kernels/attention/drivers.h"
 #include "kernels/attention_tile.h"
@@ -141,7 +140,7 @@ template <class Real>
 void attention_tiled(const AttentionCall<Real>& call, Rows<Real> y, View<Real> lse) {
   const AttentionOptions& o = call.options;
   const AttentionRows& rows = call.rows;
-  const auto [q, k, v] = std::tuple(call.q, call.k, call.v);
+  const Rows<const Real> q = call.q, k = call.k, v = call.v;
   const Index n_examples = call.n_examples();
   // Query blocks of the sequences before each one: a task is (sequence, head, block), in that
   // order.
