@@ -85,7 +85,9 @@ std::string bash_script(std::span<const Kind> kinds) {
 {}  esac
   COMPREPLY=($(compgen -W "$words" -- "$cur"))
   case "$cur" in -*) return ;; esac
+  local IFS=$'\n'
   COMPREPLY+=($(compgen -f -- "$cur"))
+  IFS=$' \t\n'
   case "$verb" in
     {}) ;;
     *) return ;;

@@ -47,8 +47,13 @@ std::optional<Complaint> TransformerOptions::misfit(const RowSpec& spec) const {
                      "needs a grid for attention.bias=alibi_2d, and sequences have none",
                      "set model.attention.bias=alibi",
                      {}};
-  if (spec.targets_ahead &&
-      (attention.kind == "linformer" || attention.pattern != AttentionPattern::causal))
+  if (spec.targets_ahead && attention.kind == "linformer")
+    return Complaint{"attention.kind",
+                     "mixes all rows of an example by attention.kind=linformer, and this data has "
+                     "a row's target in the next row",
+                     "set model.attention.kind to exact, linear or performer",
+                     {}};
+  if (spec.targets_ahead && attention.pattern != AttentionPattern::causal)
     return Complaint{"kind",
                      "lets rows see the rows behind them, in which this data has their targets",
                      "set model.kind=decoder, or model.attention.pattern=causal",

@@ -16,7 +16,8 @@ class LayerBench {
  public:
   using Array = testing::Array<Real>;
 
-  explicit LayerBench(std::vector<std::int32_t> offsets, std::vector<std::int32_t> grid = {})
+  explicit LayerBench(const std::vector<std::int32_t>& offsets,
+                      const std::vector<std::int32_t>& grid = {})
       : offsets_(testing::ids(offsets)), grid_(testing::ids(grid)), example_({examples()}) {
     for (Index e = 0; e < examples(); ++e) example_[e] = static_cast<std::int32_t>(30 + 7 * e);
   }

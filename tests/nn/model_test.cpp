@@ -44,9 +44,8 @@ Options small() {
 struct Bench : LayerBench<double> {
   std::unique_ptr<Model> model;
 
-  Bench(std::vector<std::int32_t> offsets, const ModelOptions& options, const RowSpec& spec)
-      : LayerBench(std::move(offsets)),
-        model(build([&](Registry& r) { return options.make(r, spec); })) {}
+  Bench(const std::vector<std::int32_t>& offsets, const ModelOptions& options, const RowSpec& spec)
+      : LayerBench(offsets), model(build([&](Registry& r) { return options.make(r, spec); })) {}
 
   auto of_vectors() {
     return [this](const Pass<double>& pass, Var x) { return (*model)(pass, {x, {}}); };
@@ -207,6 +206,23 @@ TEST(ModelKinds, SayWhichDataTheyCannotRead) {
   EXPECT_EQ(complaint(o, rows), "");
   EXPECT_THAT(complaint(o, tokens), HasSubstr("here are 3 classes and 7 tokens"));
   EXPECT_THAT(complaint(o, vectors), HasSubstr("as many classes as tokens"));
+}
+
+TEST(ModelKinds, SeeNoTargetsThatStandInTheNextRow) {
+  RowSpec spec = tokens_of(7, 7, true);
+  spec.targets_ahead = true;
+  EXPECT_FALSE(DecoderOptions().misfit(spec));
+  const auto seeing = EncoderModelOptions().misfit(spec);
+  ASSERT_TRUE(seeing);
+  EXPECT_THAT(seeing->hint, HasSubstr("model.attention.pattern=causal"));
+  DecoderOptions o;
+  o.attention.kind = "linformer";
+  o.attention.k = 4;
+  o.attention.max_length = 20;
+  const auto mixing = o.misfit(spec);
+  ASSERT_TRUE(mixing);
+  EXPECT_EQ(mixing->key, "attention.kind");
+  EXPECT_THAT(mixing->message, HasSubstr("kind=linformer"));
 }
 
 // Its longest example, and the class token in front of it.

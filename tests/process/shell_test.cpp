@@ -15,13 +15,13 @@ using testing::Contains;
 using testing::HasSubstr;
 using testing::Not;
 
-// What bash offers for the last of these words.
+// What bash offers for the last of these words, a line each.
 std::string offered(const std::string& words) {
   const TestFolder folder;
   write_atomically(folder / "complete.sh", run_attune({"completion", "bash"}).out);
   const std::string command = "bash -c 'source " + (folder / "complete.sh") + "; COMP_WORDS=(" +
                               words + "); COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); " +
-                              "_attune 2>/dev/null; echo \"${COMPREPLY[@]}\"'";
+                              "_attune 2>/dev/null; printf \"%s\\n\" \"${COMPREPLY[@]}\"'";
   std::FILE* pipe = ::popen(command.c_str(), "r");
   std::string text;
   for (int c = std::fgetc(pipe); c != EOF; c = std::fgetc(pipe)) text += static_cast<char>(c);
@@ -38,6 +38,12 @@ TEST(Completion, OffersVerbsOptionsChoicesAndKeys) {
   EXPECT_EQ(offered("attune op entm"), "entmax15\n");
   EXPECT_THAT(offered("attune run --"), AllOf(HasSubstr("--threads"), HasSubstr("--json")));
   EXPECT_THAT(offered("attune show optim.l"), Not(HasSubstr("optim.lr")));
+}
+
+TEST(Completion, KeepsAFileNameWithSpacesInOnePiece) {
+  const TestFolder folder;
+  write_atomically(folder / "two words.yaml", "");
+  EXPECT_EQ(offered("attune run " + (folder / "two")), (folder / "two words.yaml") + "\n");
 }
 
 TEST(Completion, OfAnUnknownShellNamesThoseThatThereAre) {
