@@ -76,7 +76,8 @@ struct RowOutcome {
 };
 
 // Reads run files: heads, and /predictions where there are folds, or several seeds have the same
-// data and keep them. Trials come seed by seed. A metric that a seed does not have is left out of the row.
+// data and keep them. Trials come seed by seed. A metric that a seed does not have is left out of
+// the row.
 RowOutcome outcome_of_row(const std::string& row, const FoldPlan& folds,
                           const std::vector<TrialFile>& trials,
                           const std::vector<std::string>& metrics);

@@ -148,13 +148,13 @@ TEST(LinearAttention, BitsOfASequenceDoNotDependOnItsPack) {
 
 TEST(LinearAttention, BitsDoNotDependOnThreads) {
   for (const bool causal : {false, true}) {
-    testing::expect_same_on_threads<float>({"linear_attention", "linear_attention_backward"},
-                                           [causal] {
-                                             Case<float> c(causal, {0, 2000, 5000, 9000}, {0, 2000, 5000, 9000});
-                                             c.forward();
-                                             c.backward();
-                                             return std::vector{c.y, c.dq, c.dk, c.dv};
-                                           });
+    testing::expect_same_on_threads<float>(
+        {"linear_attention", "linear_attention_backward"}, [causal] {
+          Case<float> c(causal, {0, 2000, 5000, 9000}, {0, 2000, 5000, 9000});
+          c.forward();
+          c.backward();
+          return std::vector{c.y, c.dq, c.dk, c.dv};
+        });
   }
 }
 
