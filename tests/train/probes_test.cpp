@@ -389,7 +389,13 @@ TEST_F(ProbesTest, ResidualNormsAreRootMeanSquaresOfTheStream) {
       });
   EXPECT_NEAR(row[7], std::sqrt(squares / elements), 1e-6);
   EXPECT_EQ(row[6], row[1]);  // what leaves the first block enters the second
-  for (const char* part : {"attention.wo", "attention.bo", "mlp.w2", "mlp.b2"}) clear(part);
+  for (const char* part : {"attention.wo", "attention.bo"}) clear(part);
+  const std::vector<double> fed = *probe.make(subject())->at_state(0);
+  for (const std::size_t layer : {0U, 1U}) {
+    EXPECT_EQ(fed[2 + layer], 0);
+    EXPECT_GT(fed[4 + layer], 0);
+  }
+  for (const char* part : {"mlp.w2", "mlp.b2"}) clear(part);
   const std::vector<double> silent = *probe.make(subject())->at_state(0);
   EXPECT_EQ(silent[0], row[0]);
   for (std::size_t i = 1; i < 8; ++i) EXPECT_EQ(silent[i], i / 2 == 1 || i / 2 == 2 ? 0 : row[0]);
