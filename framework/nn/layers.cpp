@@ -4,7 +4,7 @@ namespace attune {
 
 Linear::Linear(Registry& r, const std::string& weight, const std::string& bias, Index d_in,
                Index d_out, Initialiser init)
-    : weight_(r.parameter(weight, {d_out, d_in}, init, Decay::yes)),
+    : weight_(r.parameter(weight, {d_out, d_in}, std::move(init), Decay::yes)),
       bias_(r.parameter(bias, {d_out}, Initialiser::zeros(), Decay::no)) {}
 
 Norm::Norm(Registry& r, const std::string& path, Index d, NormKind kind)

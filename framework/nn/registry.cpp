@@ -12,7 +12,7 @@ ParameterId Registry::parameter(const std::string& name, const Shape& shape, Ini
   const int id = static_cast<int>(parameters_.size());
   ATTUNE_CHECK(names_.emplace(name, id).second, ShapeError,
                "[model] two parameters are named '{}'; a name belongs to one", name);
-  parameters_.push_back({name, shape, init, decay});
+  parameters_.push_back({name, shape, std::move(init), decay});
   return {id};
 }
 
