@@ -26,8 +26,11 @@ Index equal_heads(const AttentionOptions& o, const Shape& q, const Shape& k, con
   const Index d_k = q[1] / h;
   ATTUNE_CHECK(k[1] == h_kv * d_k, ShapeError,
                "[attention] q has {} heads of width {} ({} columns), k has {} columns: k's width "
-               "must be n_kv_heads · d_k = {} · {} = {}. Set n_kv_heads={} if keys are shared.",
-               h, d_k, q[1], k[1], h_kv, d_k, h_kv * d_k, d_k > 0 ? k[1] / d_k : 0);
+               "must be n_kv_heads · d_k = {} · {} = {}{}",
+               h, d_k, q[1], k[1], h_kv, d_k, h_kv * d_k,
+               k[1] >= d_k && k[1] % d_k == 0 && h % (k[1] / d_k) == 0
+                   ? fmt::format(". Set n_kv_heads={} if heads share keys", k[1] / d_k)
+                   : "");
   ATTUNE_CHECK(v[0] == k[0] && v[1] % h_kv == 0, ShapeError,
                "[attention] v {} must have as many rows as k {}, and columns for {} heads",
                v.text(), k.text(), h_kv);
@@ -159,7 +162,7 @@ void AttentionOptions::fields(FieldList& f) {
   f.choice("pattern", pattern, choices(kernels::pattern_words), Role::result,
            "which keys a query may see");
   f.integer("window", window, {0, 1e9}, Role::result,
-            "patterns window and dilated: steps to either side");
+            "patterns window, causal_window and dilated: steps to either side, or back");
   f.integer("dilation", dilation, {1, 1e9}, Role::result, "pattern dilated: from key to key");
   f.integer("block", block, {1, 1e9}, Role::result, "pattern block: its size");
   f.choice("select", select, choices(kernels::select_words), Role::result,

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <limits>
 #include <map>
 #include <set>
 #include <utility>
@@ -262,14 +263,20 @@ class Binder {
   // note.
   void report_other_kind(const std::string& key, const Node::Entry& entry, const Node* map,
                          const std::vector<const KeyInfo*>& infos) {
+    // Of the places where the key is known those that the fewest kinds stand between.
     std::set<std::string> belongs, here;
+    std::size_t fewest = std::numeric_limits<std::size_t>::max();
     for (const KeyInfo* info : infos) {
       for (const std::string& conditions : info->kinds) {
-        const std::string failing = first_failing(conditions);
-        if (failing.empty()) continue;
-        belongs.insert(failing);
-        const std::string kind_key = failing.substr(0, failing.find('='));
-        here.insert(kind_key + "=" + kinds_.at(kind_key));
+        const std::vector<std::string> wanted = failing(conditions);
+        if (wanted.empty() || wanted.size() > fewest) continue;
+        if (wanted.size() < fewest) belongs.clear(), here.clear();
+        fewest = wanted.size();
+        belongs.insert(join(wanted, " and "));
+        for (const std::string& one : wanted) {
+          const std::string kind_key = one.substr(0, one.find('='));
+          here.insert(kind_key + "=" + kinds_.at(kind_key));
+        }
       }
     }
     const auto words = [](const std::set<std::string>& set, std::string_view between) {
@@ -286,18 +293,20 @@ class Binder {
     diagnostics_.error({.at = entry.at, .message = message, .label = "not a key of this kind"});
   }
 
-  // The first of "a.kind=x and b.kind=y" that does not hold, or nothing.
-  std::string first_failing(const std::string& conditions) const {
+  // Those of "a.kind=x and b.kind=y" that do not hold.
+  std::vector<std::string> failing(const std::string& conditions) const {
+    std::vector<std::string> found;
     std::string_view rest = conditions;
     while (!rest.empty()) {
       constexpr std::string_view kAnd = " and ";
       const auto end = std::min(rest.find(kAnd), rest.size());
       std::string one(rest.substr(0, end));
       const auto kind = kinds_.find(one.substr(0, one.find('=')));
-      if (kind != kinds_.end() && one.substr(one.find('=') + 1) != kind->second) return one;
+      if (kind != kinds_.end() && one.substr(one.find('=') + 1) != kind->second)
+        found.push_back(std::move(one));
       rest.remove_prefix(std::min(end + kAnd.size(), rest.size()));
     }
-    return {};
+    return found;
   }
 
   void check_rules(const FieldList& list, const std::string& prefix) {

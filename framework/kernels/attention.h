@@ -52,7 +52,7 @@ struct AttentionOptions {
   Bias bias = {};              // none
   Select select = {};          // all
   Normaliser normaliser = {};  // softmax
-  Index window = 0;            // patterns window and dilated: steps to either side
+  Index window = 0;            // patterns window, causal_window and dilated: steps
   Index dilation = 1;          // pattern dilated: keys from one step to the next
   Index block = 1;             // pattern block: its size
   Index k = 1;                 // select top_k: keys kept

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "kernels/lanes.h"
 #include "kernels/parallel.h"
@@ -15,6 +16,23 @@ template <class Real>
 struct Statistics {
   Real mean, r;
 };
+
+// 1 / |x|, 0 for a vector of zeros; where squares of x are too small or too large for a Real, from
+// x times a power of two.
+template <class Real>
+Real inverse_length(const Real* x, Index d, Real sum_of_squares) {
+  using Limits = std::numeric_limits<Real>;
+  if (std::isnan(sum_of_squares) ||
+      (sum_of_squares > Limits::min() / Limits::epsilon() && sum_of_squares <= Limits::max()))
+    return Real(1) / std::sqrt(sum_of_squares);
+  Real largest = 0;
+  for (Index j = 0; j < d; ++j) largest = std::max(largest, std::abs(x[j]));
+  if (largest == Real(0) || std::isinf(largest)) return Real(0);
+  const Real scale = std::ldexp(Real(1), -std::ilogb(largest));
+  Real squares = 0;
+  for (Index j = 0; j < d; ++j) squares += scale * x[j] * (scale * x[j]);
+  return scale / std::sqrt(squares);
+}
 
 template <class Real>
 Statistics<Real> statistics(HeadNorm kind, const Real* x, Index d, Real eps) {
@@ -31,7 +49,7 @@ Statistics<Real> statistics(HeadNorm kind, const Real* x, Index d, Real eps) {
   });
   const Real sum_of_squares = sum(squares);
   if (kind != HeadNorm::unit) return {mean, Real(1) / std::sqrt(sum_of_squares / count + eps)};
-  return {mean, sum_of_squares == Real(0) ? Real(0) : Real(1) / std::sqrt(sum_of_squares)};
+  return {mean, inverse_length(x, d, sum_of_squares)};
 }
 
 template <class Real, class Lanes>

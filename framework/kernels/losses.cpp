@@ -83,6 +83,9 @@ void mean_squared_error_backward(Real dloss, View<const Real> prediction, View<c
 
 template <class Real>
 double binary_cross_entropy(View<const Real> logits, View<const Real> targets) {
+  for (const Real t : targets)
+    ATTUNE_CHECK(!(t < Real(0) || t > Real(1)), ShapeError,
+                 "[binary_cross_entropy] a target is {}, and targets are probabilities, 0 … 1", t);
   return mean_of("binary_cross_entropy", logits, targets, 4, [](auto x, auto t) {
     const Vec<double> zero = 0.0;
     return max(zero, x) - x * t + log1p(exp(-detail::magnitude(x)));

@@ -14,6 +14,7 @@ using kernels::Bias;
 using kernels::Pattern;
 using kernels::Score;
 using kernels::Select;
+using kernels::word_of;
 
 // The words of a part, without those that a model has nothing for: a bias that is an input, edges.
 template <class Part, std::size_t n>
@@ -24,13 +25,6 @@ std::vector<std::pair<std::string, Part>> words_of(const std::array<kernels::Wor
     if (std::find(without.begin(), without.end(), word.part) == without.end())
       pairs.emplace_back(word.word, word.part);
   return pairs;
-}
-
-template <class Part, std::size_t n>
-std::string_view word_of(const std::array<kernels::Word<Part>, n>& words, Part part) {
-  for (const auto& word : words)
-    if (word.part == part) return word.word;
-  return "?";
 }
 
 std::optional<double> finite_number(const Literal& text) {
@@ -163,7 +157,7 @@ void AttentionSpec::exact_fields(FieldList& f) {
   f.choice("pattern", pattern, words_of(kernels::pattern_words, {Pattern::edges}), Role::result,
            "which keys a query may see");
   f.integer("window", window, kCount, Role::result,
-            "patterns window and dilated: steps to either side");
+            "patterns window, causal_window and dilated: steps to either side, or back");
   f.integer("dilation", dilation, kCount, Role::result, "pattern dilated: from key to key");
   f.integer("block", block, kCount, Role::result, "pattern block: its size");
   f.choice("select", select, words_of(kernels::select_words), Role::result,
@@ -178,7 +172,9 @@ void AttentionSpec::exact_fields(FieldList& f) {
                        {std::string(key)}};
     };
     const std::string_view seen = word_of(kernels::pattern_words, pattern);
-    if ((pattern == Pattern::window || pattern == Pattern::dilated) && !window)
+    if ((pattern == Pattern::window || pattern == Pattern::causal_window ||
+         pattern == Pattern::dilated) &&
+        !window)
       return wants("pattern", seen, "window");
     if (pattern == Pattern::block && !block) return wants("pattern", seen, "block");
     if (select != Select::all && !k)

@@ -18,7 +18,9 @@ const std::vector<ModelKind>& model_kinds() {
       {"vit", "vision transformer over packed patches of images of any size", make<VitOptions>},
       {"encoder", "transformer over tokens or vectors, each row of which sees every other",
        make<EncoderModelOptions>},
-      {"decoder", "transformer over tokens or vectors, each row of which sees those before it",
+      {"decoder",
+       "transformer over tokens or vectors, each row of which sees those before it, unless "
+       "model.attention.pattern is another one",
        make<DecoderOptions>},
       {"mlp", "perceptron with hidden layers on the mean of an example's rows", make<MlpOptions>},
       {"linear", "linear map of the mean of an example's rows: logistic regression",

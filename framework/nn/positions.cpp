@@ -47,14 +47,17 @@ std::string PositionSpec::word() const {
 
 std::optional<Complaint> PositionSpec::complaint(const std::vector<Index>& head_widths) const {
   const Index step = position == Position::rope ? 2 : position == Position::rope_2d ? 4 : 1;
+  if (step == 1) return std::nullopt;
   for (const Index width : head_widths) {
-    if (step > 1 && width != head_widths[0])
+    if (width != head_widths[0])
       return Complaint{"position",
                        fmt::format("position={} with heads of different widths, of which it can "
                                    "rotate none",
                                    word()),
                        "leave out attention.head_widths, or choose other positions",
                        {"attention.head_widths"}};
+  }
+  for (const Index width : head_widths) {
     if (width % step != 0)
       return Complaint{"position",
                        fmt::format("position={} rotates heads whose width is a multiple of {}, and "

@@ -9,6 +9,14 @@ namespace {
 // normal, sd .02; Radford et al. 2019 alike).
 constexpr double kEmbeddingSd = 0.02;
 
+bool looks_back(kernels::Pattern pattern) {
+  return kernels::part_of(kernels::pattern_parts, pattern).causal;
+}
+
+std::string pattern_word(kernels::Pattern pattern) {
+  return std::string(kernels::word_of(kernels::pattern_words, pattern));
+}
+
 }  // namespace
 
 void TransformerOptions::fields(FieldList& f) {
@@ -25,10 +33,11 @@ void TransformerOptions::fields(FieldList& f) {
   f.group("init", init, "how weights begin");
   f.rule([this] { return complaint(attention.widths(d_model, n_heads)); });
   f.rule([this]() -> std::optional<Complaint> {
-    if (pool != Pool::cls || attention.pattern != AttentionPattern::causal) return std::nullopt;
+    if (pool != Pool::cls || !looks_back(attention.pattern)) return std::nullopt;
     return Complaint{"pool",
                      "pool=cls reads the class token, which is the first row and under "
-                     "attention.pattern=causal sees itself alone",
+                     "attention.pattern=" +
+                         pattern_word(attention.pattern) + " sees itself alone",
                      "set model.pool to mean or attention, or model.attention.pattern=full",
                      {"attention.pattern"}};
   });
@@ -53,11 +62,13 @@ std::optional<Complaint> TransformerOptions::misfit(const RowSpec& spec) const {
                      "a row's target in the next row",
                      "set model.attention.kind to exact, linear or performer",
                      {}};
-  if (spec.targets_ahead && attention.pattern != AttentionPattern::causal)
-    return Complaint{"kind",
-                     "lets rows see the rows behind them, in which this data has their targets",
-                     "set model.kind=decoder, or model.attention.pattern=causal",
-                     {"attention.pattern"}};
+  if (spec.targets_ahead && !looks_back(attention.pattern))
+    return Complaint{"attention.pattern",
+                     "lets rows see the rows behind them by attention.pattern=" +
+                         pattern_word(attention.pattern) +
+                         ", and this data has their targets there",
+                     "set model.attention.pattern=causal, which model.kind=decoder begins with",
+                     {}};
   if (spec.row_targets && pool == Pool::cls)
     return Complaint{"pool",
                      "would add a row without a target by pool=cls, and here every row has one",

@@ -64,6 +64,7 @@ PATTERNS = {
     "full": lambda i, j, o, *_: (i >= 0) & (j >= 0),
     "causal": lambda i, j, o, *_: j <= i,
     "window": lambda i, j, o, *_: (i - j).abs() <= o["window"],
+    "causal_window": lambda i, j, o, *_: (j <= i) & (i - j <= o["window"]),
     "dilated": lambda i, j, o, *_: ((i - j) % o["dilation"] == 0) & ((i - j).abs() <= o["window"] * o["dilation"]),
     "block": lambda i, j, o, *_: i // o["block"] == j // o["block"],
     "edges": edges,
@@ -229,7 +230,7 @@ def attention(rng, choices, number):
         a["q_positions"][rng.random(n) < 0.1] = -1  # as a class token, which stands nowhere
     if o["pattern"] == "edges":
         a["indptr"], a["indices"] = draw_edges(rng, q_off, k_off)
-    if o["pattern"] in ("window", "dilated"):
+    if o["pattern"] in ("window", "causal_window", "dilated"):
         o["window"] = int(rng.integers(0, 20))
     if o["pattern"] == "dilated":
         o["dilation"] = int(rng.integers(1, 6))

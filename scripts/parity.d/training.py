@@ -98,8 +98,10 @@ def draw_attention(rng, kind, number):
         if a["bias"] == "relative":
             a["max_distance"] = int(rng.integers(0, 10))
         if not causal:
-            a["pattern"] = pick("full", "window", "dilated", "block", "causal")
-        if a["pattern"] in ("window", "dilated"):
+            a["pattern"] = pick("full", "window", "causal_window", "dilated", "block", "causal")
+        elif rng.random() < 0.3:
+            a["pattern"] = "causal_window"
+        if a["pattern"] in ("window", "causal_window", "dilated"):
             a["window"] = int(rng.integers(1, 6))
         if a["pattern"] == "block":
             a["block"] = int(rng.integers(2, 9))
@@ -137,7 +139,7 @@ def draw_model(rng, kind, number):
         m["patch"] = PATCH
     if kind == "decoder":
         m["tie_embedding"] = pick(True, False)
-    elif m["attention"].get("pattern") == "causal":
+    elif m["attention"].get("pattern") in ("causal", "causal_window"):
         m["pool"] = pick("mean", "attention", "last")
     else:
         m["pool"] = pick("mean", "attention", "cls", "last")

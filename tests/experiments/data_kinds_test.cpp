@@ -194,9 +194,9 @@ TEST_F(DataKindsTest, WhatComesNextIsNotShownToWhoGuessesIt) {
     const char *model, *key, *why;
   };
   const Seeing models[] = {
-      {"{kind: encoder}", "model.kind", "lets rows see the rows behind them"},
-      {"{kind: decoder, attention: {kind: exact, pattern: window, window: 2}}", "model.kind",
-       "lets rows see the rows behind them"},
+      {"{kind: encoder}", "model.attention.pattern", "lets rows see the rows behind them"},
+      {"{kind: decoder, attention: {kind: exact, pattern: window, window: 2}}",
+       "model.attention.pattern", "lets rows see the rows behind them"},
       {"{kind: decoder, attention: {kind: linformer, k: 4, max_length: 16}}",
        "model.attention.kind", "mixes all rows"},
   };

@@ -72,7 +72,7 @@ AttentionCase<double> reference(AttentionCase<double> c) {
 
 TEST(AttentionCells, AtMostATenthIsRefusedAndEachWithASentence) {
   const auto cells = all_cells();
-  EXPECT_EQ(cells.size(), 4U * 5 * 6 * 3 * 3);
+  EXPECT_EQ(cells.size(), 4U * 5 * 7 * 3 * 3);
   EXPECT_LE(10 * (cells.size() - computed_cells().size()), cells.size());
   for (const Cell& cell : cells) {
     const std::string why(refusal(cell.options));

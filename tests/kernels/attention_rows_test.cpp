@@ -63,6 +63,8 @@ std::vector<AttentionOptions> varied() {
   add(Score::dot, Bias::none, causal, Select::top_k, Normaliser::softmax, 0.1);
   add(Score::dot, Bias::none, full, Select::two_stage_top_k, Normaliser::softmax, 0.1);
   add(Score::dot, Bias::none, causal, Select::all, Normaliser::sparsemax, 0.1);
+  add(Score::additive, Bias::alibi, causal_window, Select::all, Normaliser::softmax, 0.1);
+  all.back().window = 60;  // else too little work to share
   return all;
 }
 
@@ -385,8 +387,9 @@ TEST(AttentionMemory, IsLinearInTheLength) {
     const std::size_t few = scratch_bytes(options, 500), many = scratch_bytes(options, 2000);
     EXPECT_GT(few, 0U);
     EXPECT_LE(many, 4 * few + 4096) << "pattern " << static_cast<int>(options.pattern);
-    EXPECT_EQ(many == few,
-              options.pattern == Pattern::window || options.pattern == Pattern::dilated);
+    EXPECT_EQ(many == few, options.pattern == Pattern::window ||
+                               options.pattern == Pattern::causal_window ||
+                               options.pattern == Pattern::dilated);
   }
 }
 

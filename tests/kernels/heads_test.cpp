@@ -91,6 +91,22 @@ TEST(HeadNorm, AHeadOfZerosHasNoDirectionAndNoGradient) {
   EXPECT_TRUE(same_bits(dx, x));
 }
 
+// However short or long, where its square is no number of its type any more.
+TEST(HeadNorm, AUnitVectorHasTheLengthOne) {
+  const auto expect_unit = [](auto size) {
+    using Real = decltype(size);
+    Array<Real> x({1, 3}), y({1, 3});
+    x[0] = 3 * size, x[1] = 0, x[2] = -4 * size;
+    head_norm<Real>(HeadNorm::unit, {1, {}}, testing::in(x), View<const Real>(), Real(0), y.view());
+    const Real eps = std::numeric_limits<Real>::epsilon();
+    EXPECT_NEAR(y[0], Real(0.6), eps) << size;
+    EXPECT_EQ(y[1], 0);
+    EXPECT_NEAR(y[2], Real(-0.8), eps) << size;
+  };
+  for (const float size : {1e-36F, 1e-22F, 1e-19F, 1.0F, 1e19F, 1e30F, 1e37F}) expect_unit(size);
+  for (const double size : {1e-300, 1e-160, 1.0, 1e160, 1e300}) expect_unit(size);
+}
+
 TEST(ScaleHeads, MultipliesEachHeadAndGivesBothGradients) {
   A x = A::random({130, kColumns}, 1), gain = A::random({5}, 2);
   const A dy = A::random(x.shape(), 3);

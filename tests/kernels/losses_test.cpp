@@ -142,6 +142,16 @@ TYPED_TEST(Losses, BitsDoNotDependOnThreads) {
       });
 }
 
+TEST(LossesOfDoubles, TargetsAreProbabilities) {
+  const Array<double> logits({2, 1}, 0.3);
+  for (const double wrong : {-0.01, 1.01, 2.0}) {
+    Array<double> targets({2, 1}, 1.0);
+    EXPECT_NO_THROW(binary_cross_entropy(testing::in(logits), testing::in(targets)));
+    targets[1] = wrong;
+    EXPECT_THROW(binary_cross_entropy(testing::in(logits), testing::in(targets)), ShapeError);
+  }
+}
+
 TEST(LossesOfDoubles, RefuseOperandsOfOtherSizes) {
   const Array<double> x({3, 2}), t({5});
   EXPECT_THROW(mean_squared_error(in(x), in(t)), ShapeError);

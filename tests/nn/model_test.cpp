@@ -42,10 +42,14 @@ Options small() {
 
 // A model on a pack of sequences, of its own vectors or of given tokens.
 struct Bench : LayerBench<double> {
+  std::shared_ptr<const ModelOptions> options;  // which the model goes on to read
   std::unique_ptr<Model> model;
 
-  Bench(const std::vector<std::int32_t>& offsets, const ModelOptions& options, const RowSpec& spec)
-      : LayerBench(offsets), model(build([&](Registry& r) { return options.make(r, spec); })) {}
+  template <class Options>
+  Bench(const std::vector<std::int32_t>& offsets, const Options& given, const RowSpec& spec)
+      : LayerBench(offsets),
+        options(std::make_shared<Options>(given)),
+        model(build([&](Registry& r) { return options->make(r, spec); })) {}
 
   auto of_vectors() {
     return [this](const Pass<double>& pass, Var x) { return (*model)(pass, {x, {}}); };
@@ -216,6 +220,11 @@ TEST(ModelKinds, SeeNoTargetsThatStandInTheNextRow) {
   ASSERT_TRUE(seeing);
   EXPECT_THAT(seeing->hint, HasSubstr("model.attention.pattern=causal"));
   DecoderOptions o;
+  o.attention.pattern = kernels::Pattern::causal_window;
+  EXPECT_FALSE(o.misfit(spec));
+  o.attention.pattern = kernels::Pattern::window;
+  EXPECT_TRUE(o.misfit(spec));
+  o = {};
   o.attention.kind = "linformer";
   o.attention.k = 4;
   o.attention.max_length = 20;

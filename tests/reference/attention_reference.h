@@ -34,6 +34,8 @@ inline bool attention_sees(const kernels::AttentionOptions& o, const kernels::At
       return j <= i;
     case kernels::Pattern::window:
       return apart <= o.window;
+    case kernels::Pattern::causal_window:
+      return j <= i && apart <= o.window;
     case kernels::Pattern::dilated:
       return apart <= o.window * o.dilation && apart % o.dilation == 0;
     case kernels::Pattern::block:

@@ -8,7 +8,7 @@ namespace attune::kernels {
 
 // Whether the tiled driver takes these options; the row driver takes all.
 inline bool is_tiled(const AttentionOptions& o) {
-  return o.score != Score::additive && o.bias == Bias::none &&
+  return part_of(score_parts<double>, o.score).product && o.bias == Bias::none &&
          (o.pattern == Pattern::full || o.pattern == Pattern::causal) && o.select == Select::all &&
          o.normaliser == Normaliser::softmax;
 }

@@ -14,6 +14,7 @@
 #include "kernels/attention/normaliser_sparsemax.h"
 #include "kernels/attention/pattern_block.h"
 #include "kernels/attention/pattern_causal.h"
+#include "kernels/attention/pattern_causal_window.h"
 #include "kernels/attention/pattern_dilated.h"
 #include "kernels/attention/pattern_edges.h"
 #include "kernels/attention/pattern_full.h"
@@ -52,15 +53,16 @@ struct ScorePart {
                             const HeadGradient<Real>&);
   void (*gradient_of_keys)(const Head<Real>&, Index query, const KeySet&, const Real* ds,
                            const HeadGradient<Real>&);
+  bool product;  // scale · q · k and no more, which the tiled driver can do as well
 };
 template <class Real>
 inline constexpr std::array score_parts{
-    ScorePart<Real>{dot_key_factor, dot_scores, dot_gradient_of_strip, dot_gradient_of_keys},
-    ScorePart<Real>{dot_key_factor, dot_scores, dot_gradient_of_strip, dot_gradient_of_keys},
+    ScorePart<Real>{dot_key_factor, dot_scores, dot_gradient_of_strip, dot_gradient_of_keys, true},
+    ScorePart<Real>{dot_key_factor, dot_scores, dot_gradient_of_strip, dot_gradient_of_keys, true},
     ScorePart<Real>{additive_key_factor, additive_scores, additive_gradient_of_strip,
-                    additive_gradient_of_keys},
+                    additive_gradient_of_keys, false},
     // Of unit queries and keys, which attention_heads.cpp makes.
-    ScorePart<Real>{dot_key_factor, dot_scores, dot_gradient_of_strip, dot_gradient_of_keys},
+    ScorePart<Real>{dot_key_factor, dot_scores, dot_gradient_of_strip, dot_gradient_of_keys, true},
 };
 
 enum class Bias : int { none, alibi, alibi_2d, relative, given };
@@ -85,21 +87,27 @@ inline constexpr std::array bias_parts{
     BiasPart<Real>{given_bias, given_bias_gradient},
 };
 
-enum class Pattern : int { full, causal, window, dilated, block, edges };
+enum class Pattern : int { full, causal, window, causal_window, dilated, block, edges };
 inline constexpr std::array pattern_words{
-    Word<Pattern>{"full", Pattern::full},     Word<Pattern>{"causal", Pattern::causal},
-    Word<Pattern>{"window", Pattern::window}, Word<Pattern>{"dilated", Pattern::dilated},
-    Word<Pattern>{"block", Pattern::block},   Word<Pattern>{"edges", Pattern::edges},
+    Word<Pattern>{"full", Pattern::full},
+    Word<Pattern>{"causal", Pattern::causal},
+    Word<Pattern>{"window", Pattern::window},
+    Word<Pattern>{"causal_window", Pattern::causal_window},
+    Word<Pattern>{"dilated", Pattern::dilated},
+    Word<Pattern>{"block", Pattern::block},
+    Word<Pattern>{"edges", Pattern::edges},
 };
 
 struct PatternPart {
   KeySet (*keys)(const Sight&, Index query);
   bool joined;  // its keys have no gaps, and neighbours share most of them
+  bool causal;  // no key stands behind its query
 };
 inline constexpr std::array pattern_parts{
-    PatternPart{full_keys, true},   PatternPart{causal_keys, true},
-    PatternPart{window_keys, true}, PatternPart{dilated_keys, false},
-    PatternPart{block_keys, true},  PatternPart{edge_keys, false},
+    PatternPart{full_keys, true, false},     PatternPart{causal_keys, true, true},
+    PatternPart{window_keys, true, false},   PatternPart{causal_window_keys, true, true},
+    PatternPart{dilated_keys, false, false}, PatternPart{block_keys, true, false},
+    PatternPart{edge_keys, false, false},
 };
 
 enum class Select : int { all, top_k, two_stage_top_k };  // computed in select_*.h
@@ -140,6 +148,13 @@ static_assert(score_parts<float>.size() == score_words.size());
 static_assert(bias_parts<float>.size() == bias_words.size());
 static_assert(pattern_parts.size() == pattern_words.size());
 static_assert(normaliser_parts<float>.size() == normaliser_words.size());
+
+template <class Part, std::size_t n>
+constexpr std::string_view word_of(const std::array<Word<Part>, n>& words, Part part) {
+  for (const auto& word : words)
+    if (word.part == part) return word.word;
+  return "?";
+}
 
 // The scale where none is given: 1/√d_k for scaled_dot, else 1.
 inline double default_scale(Score score, Index d_k) {
