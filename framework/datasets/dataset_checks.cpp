@@ -18,7 +18,10 @@ void DatasetChecker::columns(Index n, bool labelled, ExampleColumns& columns) {
   const Index n_classes =
       columns.class_names.empty() ? n : static_cast<Index>(columns.class_names.size());
   each("label", columns.label,
-       fmt::format("0 … {}, an index into /class_names", n_classes - 1).c_str(),
+       fmt::format("0 … {}, {}", n_classes - 1,
+                   columns.class_names.empty() ? "below the number of examples"
+                                               : "an index into /class_names")
+           .c_str(),
        [n_classes](std::int32_t x) { return x >= 0 && x < n_classes; });
   if (good()) complete(columns, n);
 }

@@ -90,7 +90,8 @@ class DatasetChecker {
   static std::string text(const Dims& dims) {
     std::string s = "[";
     for (std::size_t d = 0; d < dims.size(); ++d)
-      s += (d ? ", " : "") + (dims[d] < 0 ? std::string("n") : std::to_string(dims[d]));
+      s += (d ? ", " : "") +
+           (dims[d] < 0 ? std::string(d == 0 ? "n" : "d") : std::to_string(dims[d]));
     return s + "]";
   }
 

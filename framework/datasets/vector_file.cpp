@@ -39,7 +39,7 @@ void read(DatasetChecker& check, const H5Group& root, VectorFile& file) {
   std::size_t first = 0;
   while (first < table.x.size() && std::isfinite(table.x[first])) ++first;
   if (first < table.x.size())
-    check.fault("/x[{}, {}] is {} and must be finite",
+    check.fault("/x[{}, {}] is {} in single precision and must be finite",
                 first / static_cast<std::size_t>(table.width),
                 first % static_cast<std::size_t>(table.width), table.x[first]);
   if (check.shape("feature_names", {table.width}, false))

@@ -164,9 +164,9 @@ TEST(VectorFile, EveryFaultIsOneSentence) {
   };
   EXPECT_THAT(faults_of({2, 2}, {0, 1, 2, 3}, {}), ElementsAre(HasSubstr("no dataset /label")));
   EXPECT_THAT(faults_of({2, 2}, {0, 1, NAN, 3}, {0, 1}),
-              ElementsAre(HasSubstr("/x[1, 0] is nan and must be finite")));
+              ElementsAre(HasSubstr("/x[1, 0] is nan in single precision and must be finite")));
   EXPECT_THAT(faults_of({4}, {0, 1, 2, 3}, {0, 1}),
-              ElementsAre(HasSubstr("/x has shape [4] and must be [n, n]")));
+              ElementsAre(HasSubstr("/x has shape [4] and must be [n, d]")));
   EXPECT_THAT(faults_of({2, 2}, {0, 1, 2, 3}, {0, 2}),
               ElementsAre(HasSubstr("/label[1] is 2 and must be 0 … 1")));
 }
