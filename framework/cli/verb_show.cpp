@@ -259,7 +259,7 @@ std::string rows_text(const std::vector<ShownRow>& rows, std::size_t width) {
   metrics.erase(std::remove_if(metrics.begin() + static_cast<std::ptrdiff_t>(n_recorded),
                                metrics.end(), [&](const std::string& path) { return !had(path); }),
                 metrics.end());
-  const std::string text = closing_table(outcomes, metrics, width);
+  std::string text = closing_table(outcomes, metrics, width);
   if (names.size() == rows.size()) return text;
   return text +
          wrap(
