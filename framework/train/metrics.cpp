@@ -82,11 +82,6 @@ Scored undecided(const Dataset& data, Split split) {
   return labels;
 }
 
-void append(Scored& all, const Scored& more) {
-  all.target.insert(all.target.end(), more.target.begin(), more.target.end());
-  all.logits.insert(all.logits.end(), more.logits.begin(), more.logits.end());
-}
-
 std::string why_absent(const std::string& name, const Scored& labels, const Dataset& data,
                        Split split) {
   if (labels.size() == 0) return fmt::format("the {} split is empty", name_of(split));
@@ -142,29 +137,17 @@ std::vector<MetricInfo> available_metrics(const Dataset& data, Split split) {
 }
 
 void require_metrics(const std::string& key, const std::vector<std::string>& paths,
-                     const Dataset& data, std::optional<Index> fold, const TrialFolds& folds) {
+                     const Dataset& data, std::optional<Index> fold) {
   for (const std::string& path : paths) {
     for (const Split split : {Split::val, Split::test}) {
       if (!path.starts_with(fmt::format("{}/", name_of(split)))) continue;
       const std::string name = path.substr(path.find('/') + 1);
-      const bool pooled = split == Split::test && !folds.trials.empty();
-      if (pooled && fold != folds.trials.front()) continue;
-      const auto had = [&](const Scored& labels) {
-        return labels.size() > 0 && classification_metric(name, labels);
-      };
-      Scored labels = undecided(data, split);
-      if (had(labels)) continue;
-      if (pooled) {
-        for (const Index other : folds.trials)
-          if (other != fold) append(labels, undecided(*folds.open(other), split));
-        if (had(labels)) continue;
-      }
+      const Scored labels = undecided(data, split);
+      if (labels.size() > 0 && classification_metric(name, labels)) continue;
       throw KeyedDataError(
           {key,
            fmt::format("{} asks for {}, which {}cannot be had: {}", key, path,
-                       pooled ? "even over all folds that are trials "
-                       : fold ? fmt::format("in fold {} ", *fold)
-                              : "",
+                       fold ? fmt::format("in fold {} ", *fold) : "",
                        why_absent(name, labels, data, split)),
            key == "select.by" ? "Set select.how=last, choose by another metric, or split otherwise "
                                 "(data.split)"
