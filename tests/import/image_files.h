@@ -43,17 +43,17 @@ std::string dicom_element(unsigned group, unsigned element, const std::string& t
 std::string dicom_sequence(unsigned group, unsigned element, const std::vector<std::string>& items);
 struct DicomFile {
   unsigned height = 1, width = 1, n_frames = 1;
-  std::string pixels = "";  // raw
+  std::string pixels = {};  // raw
   std::string photometric = "MONOCHROME2";
   unsigned bits_allocated = 16, bits_stored = 16, is_signed = 1;
   unsigned n_samples = 1, planar = 0;
   std::string slope = "1", intercept = "0";  // empty: absent
   std::string spacing = "0.7\\0.9";          // empty: absent
   std::string patient = "Doe^Jane";
-  std::string before_pixels = "";  // further elements, of groups above 0028
+  std::string before_pixels = {};  // further elements, of groups above 0028
   bool preamble = true;
   std::string syntax = "1.2.840.10008.1.2.1";  // with .99 the data set is deflated
-  std::string frames = "";                     // NumberOfFrames; empty: n_frames, if not 1
+  std::string frames = {};                     // NumberOfFrames; empty: n_frames, if not 1
   bool encapsulated = false;                   // pixels are one compressed stream (PS3.5, A.4)
 };
 std::string dicom(const DicomFile& file);
@@ -63,11 +63,11 @@ struct NiftiFile {
   int version = 1;
   std::vector<std::int64_t> sizes = {};
   int datatype = 16;
-  std::string pixels = "";
+  std::string pixels = {};
   std::vector<double> spacing = {2, 3, 4};
   double slope = 0, intercept = 0;
   int units = 2;
-  std::string description = "";
+  std::string description = {};
   bool big_endian = false;  // the header's; pixels are taken as they are
 };
 std::string nifti(const NiftiFile& file);
