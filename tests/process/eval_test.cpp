@@ -218,7 +218,7 @@ TEST_F(Eval, WhatCannotServeIsRefusedAndNothingIsWritten) {
 TEST_F(Eval, WhatIsNoRunFileIsSaidToBeThat) {
   const std::string run = train(PixelType::uint8), data = folder_ / "data.h5";
   std::ofstream(folder_ / "labels.csv") << "file,label\n";
-  std::ofstream(folder_ / "empty.h5");
+  write_atomically(folder_ / "empty.h5", "");
   ASSERT_EQ(eval(run, data, {"-o", folder_ / "eval.h5"}).code, 0);
   for (const auto& [path, said] : std::vector<std::pair<std::string, std::string>>{
            {folder_.path(), "is a folder, and a run file is needed"},
