@@ -78,11 +78,6 @@ Scored undecided(const Dataset& data, Split split) {
   return labels;
 }
 
-void append(Scored& all, const Scored& more) {
-  all.target.insert(all.target.end(), more.target.begin(), more.target.end());
-  all.logits.insert(all.logits.end(), more.logits.begin(), more.logits.end());
-}
-
 bool of_rows(const std::string& name) { return name == "loss" || name == "accuracy"; }
 
 // Why these labels cannot have the metric; empty where they can.
@@ -143,28 +138,17 @@ std::vector<MetricInfo> available_metrics(const Dataset& data, Split split) {
 }
 
 void require_metrics(const std::string& key, const std::vector<std::string>& paths,
-                     const Dataset& data, std::optional<Index> fold, const TrialFolds& folds) {
+                     const Dataset& data, std::optional<Index> fold) {
   for (const std::string& path : paths) {
     for (const Split split : {Split::val, Split::test}) {
       if (!path.starts_with(fmt::format("{}/", name_of(split)))) continue;
       const std::string name = path.substr(path.find('/') + 1);
-      const bool pooled = split == Split::test && !folds.trials.empty();
-      if (pooled && fold != folds.trials.front()) continue;
-      Scored labels = undecided(data, split);
-      std::string why = why_absent(name, labels, data, split);
-      if (!why.empty() && pooled) {
-        for (const Index other : folds.trials)
-          if (other != fold) append(labels, undecided(*folds.open(other), split));
-        why = why_absent(name, labels, data, split);
-      }
+      const std::string why = why_absent(name, undecided(data, split), data, split);
       if (why.empty()) continue;
       throw KeyedDataError(
           {key,
            fmt::format("{} asks for {}, which {}cannot be had: {}", key, path,
-                       pooled ? "even over all folds that are trials "
-                       : fold ? fmt::format("in fold {} ", *fold)
-                              : "",
-                       why),
+                       fold ? fmt::format("in fold {} ", *fold) : "", why),
            key == "select.by" ? "Set select.how=last, choose by another metric, or split otherwise "
                                 "(data.split)"
            : data.row_targets()

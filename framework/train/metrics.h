@@ -1,7 +1,5 @@
 #pragma once
 
-#include <functional>
-#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -39,17 +37,10 @@ std::optional<Confusion> confusion_of(const Scored& scored);
 // The metrics that a split can have, whatever a classifier says of it; none of an empty split.
 std::vector<MetricInfo> available_metrics(const Dataset& data, Split split);
 
-// The folds that are trials, where data has folds, and how to open the data of each.
-struct TrialFolds {
-  std::vector<Index> trials;
-  std::function<std::unique_ptr<Dataset>(Index fold)> open;
-};
-
 // KeyedDataError unless the splits can have the metrics that a config's key asks for ("test/auc";
-// those of train are measured batch by batch, and always there). By folds a metric of the test
-// split is of their pooled predictions, which is checked with the first one; each fold must have
-// those of val. It names the fold, where there is one, split, class, and what to try.
+// those of train are measured batch by batch, and always there). It names the fold, where there is
+// one, split, class, and what to try.
 void require_metrics(const std::string& key, const std::vector<std::string>& paths,
-                     const Dataset& data, std::optional<Index> fold, const TrialFolds& folds = {});
+                     const Dataset& data, std::optional<Index> fold);
 
 }  // namespace attune

@@ -193,7 +193,9 @@ TEST(Policies, AConstantStaysConstant) {
 double triangle_of_ramp(double place, double pitch) {
   const double radius = std::max(1.0, pitch);
   double sum = 0, weights = 0;
-  for (double centre = std::floor(place - radius) - 0.5; centre < place + radius + 1; centre += 1) {
+  const auto first = static_cast<Index>(std::floor(place - radius)) - 1;
+  for (Index n = first; static_cast<double>(n) < place + radius; ++n) {
+    const double centre = static_cast<double>(n) + 0.5;
     const double weight = std::max(0.0, 1 - std::abs(centre - place) / radius);
     sum += weight * centre, weights += weight;
   }
@@ -215,7 +217,8 @@ TEST(Policies, ARampIsReadWhereGeometrySays) {
     const Image in = painted(h, w, [](double x, double) { return x; });
     const double width = static_cast<double>(w);
     expect_ramp(fitted(in, stretch, kSide), kSide / 2, 4, 28, 0, width / kSide);
-    expect_ramp(fitted(in, crop, kSide), kSide / 2, 4, 28, static_cast<double>((w - shorter) / 2),
+    const Index left = (w - shorter) / 2;
+    expect_ramp(fitted(in, crop, kSide), kSide / 2, 4, 28, static_cast<double>(left),
                 static_cast<double>(shorter) / kSide);
     const double pitch = static_cast<double>(longer) / kSide;
     const auto inner = static_cast<Index>(width / pitch + 0.5);  // columns that hold the image

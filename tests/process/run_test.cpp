@@ -304,8 +304,8 @@ TEST(Run, OutputThatIsLostIsAnError) {
 // Programs read stdout and stderr whole: nothing but JSON on either.
 TEST(Run, JsonStandsAlone) {
   const TestFolder folder;
-  const auto started = [&folder](Words more) {
-    Words words = small_run(folder / "a", std::move(more));
+  const auto started = [&folder](const Words& more) {
+    Words words = small_run(folder / "a", more);
     words.erase(std::find(words.begin(), words.end(), "-q"));
     words.push_back("--json");
     return run_attune(words);
