@@ -190,11 +190,11 @@ TEST(EluPlusOne, IsPositiveAndSmoothAtZero) {
   }
 }
 
-// Products of features have the mean exp(x · y / √d) (Choromanski et al. 2021, lemma 1), and with
-// independent directions the variance that theory gives: (e^|x+y|² e^{2 x·y} − e^{2 x·y}) / m
-// (their theorem 2), which orthogonal ones undercut.
+// T18 (Choromanski et al. 2021, lemma 1 and theorem 2): products of m features have the mean
+// e^{x·y} (of x and y over d^¼), with independent directions the mean square error (1/m) e^{|x+y|²}
+// e^{2 x·y} (1 − e^{−|x+y|²}), and with orthogonal ones less.
 TEST(Performer, FeaturesEstimateTheSoftmaxKernelWithinMonteCarloError) {
-  const Index d = 4, m = 64, n_draws = 400;
+  const Index d = 4, m = 64, n_draws = 6000;
   const auto x = Array<double>::random({2, d}, 5);
   double product = 0, together = 0;
   for (Index j = 0; j < d; ++j) {
@@ -202,22 +202,39 @@ TEST(Performer, FeaturesEstimateTheSoftmaxKernelWithinMonteCarloError) {
     together += (x[j] + x[d + j]) * (x[j] + x[d + j]) / 2;
   }
   const double wanted = std::exp(product);
-  const double variance = wanted * wanted * (std::exp(together) - 1) / m;
-  double mean = 0, squares = 0;
-  for (Index draw = 0; draw < n_draws; ++draw) {
-    Array<double> directions({m, d}), phi({2, m});
-    fill_orthogonal(Stream(static_cast<std::uint64_t>(draw)), directions.view());
-    const Ids offsets = ids({0, 2});
-    performer_features<double>(FeatureShift::none, offsets.view(), x.view(), directions.view(),
-                               phi.view());
-    double estimate = 0;
-    for (Index f = 0; f < m; ++f) estimate += phi[f] * phi[m + f];
-    mean += estimate / double(n_draws);
-    squares += (estimate - wanted) * (estimate - wanted) / double(n_draws);
-  }
-  EXPECT_NEAR(mean, wanted, 4 * std::sqrt(variance / double(n_draws)));
-  EXPECT_LT(squares, 1.2 * variance);
-  EXPECT_GT(squares, 0.1 * variance);
+  const double theory =
+      std::exp(together) * wanted * wanted * (1 - std::exp(-together)) / double(m);
+  struct Moments {
+    double error = 0, square = 0, fourth = 0;  // means of (estimate − wanted) to the power 1, 2, 4
+  };
+  const auto measured = [&](bool orthogonal) {
+    Moments of;
+    for (Index draw = 0; draw < n_draws; ++draw) {
+      const Stream stream(static_cast<std::uint64_t>(draw));
+      Array<double> directions({m, d}), phi({2, m});
+      if (orthogonal)
+        fill_orthogonal(stream, directions.view());
+      else
+        fill_normal(stream, 1, directions.view());
+      const Ids offsets = ids({0, 2});
+      performer_features<double>(FeatureShift::none, offsets.view(), x.view(), directions.view(),
+                                 phi.view());
+      double error = -wanted;
+      for (Index f = 0; f < m; ++f) error += phi[f] * phi[m + f];
+      of.error += error / double(n_draws);
+      of.square += error * error / double(n_draws);
+      of.fourth += std::pow(error, 4) / double(n_draws);
+    }
+    return of;
+  };
+  const auto sd_of_square = [&](const Moments& of) {
+    return std::sqrt((of.fourth - of.square * of.square) / double(n_draws));
+  };
+  const Moments iid = measured(false), orthogonal = measured(true);
+  EXPECT_NEAR(iid.error, 0, 4 * std::sqrt(theory / double(n_draws)));
+  EXPECT_NEAR(orthogonal.error, 0, 4 * std::sqrt(theory / double(n_draws)));
+  EXPECT_NEAR(iid.square, theory, 4 * sd_of_square(iid));
+  EXPECT_LT(orthogonal.square, theory - 2 * sd_of_square(orthogonal));
 }
 
 TEST(Performer, ShiftsCancelInAttention) {
