@@ -360,7 +360,9 @@ void head_cases(Cases& cases) {
   static const Ids wide{2, 5, 1}, narrow{1}, two{3, 3};
   const std::vector<std::pair<Ids, Index>> layouts{
       {{}, 1}, {{}, 3}, {wide, 8}, {narrow, 1}, {two, 6}};
-  for (const auto& [widths, columns] : layouts) {
+  for (const auto& layout : layouts) {
+    const Ids& widths = layout.first;
+    const Index columns = layout.second;
     const Index heads = widths.empty() ? columns / 2 + 1 : static_cast<Index>(widths.size());
     const Index d = widths.empty() ? 3 * heads : columns;
     const auto given = [widths](auto& t) {
