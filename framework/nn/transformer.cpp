@@ -33,7 +33,8 @@ void TransformerOptions::fields(FieldList& f) {
   f.group("init", init, "how weights begin");
   f.rule([this] { return complaint(attention.widths(d_model, n_heads)); });
   f.rule([this]() -> std::optional<Complaint> {
-    if (pool != Pool::cls || !looks_back(attention.pattern)) return std::nullopt;
+    if (pool != Pool::cls || attention.kind == "linformer" || !looks_back(attention.pattern))
+      return std::nullopt;
     return Complaint{"pool",
                      "pool=cls reads the class token, which is the first row and under "
                      "attention.pattern=" +
@@ -87,7 +88,7 @@ std::optional<Complaint> TransformerOptions::misfit(const RowSpec& spec) const {
 
 std::optional<Complaint> TransformerOptions::too_long(const RowSpec& spec) const {
   if (attention.kind != "linformer") return std::nullopt;
-  const Index rows = spec.longest + (pool == Pool::cls && !spec.row_targets ? 1 : 0);
+  const Index rows = spec.longest + rows_in_front(spec);
   if (rows <= *attention.max_length) return std::nullopt;
   return Complaint{"attention.max_length",
                    fmt::format("projects up to attention.max_length={} rows, and the longest "

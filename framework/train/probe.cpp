@@ -56,6 +56,13 @@ std::vector<Index> ValidationOptions::examples(const Dataset& data) const {
   return counted(std::min(count, data.n_examples(Split::val)));
 }
 
+ProbeTable table_by_head(const ProbeInfo& info, const EncoderOptions& encoder) {
+  ProbeTable table = info.table();
+  table.dimensions[1].numbers = counted(encoder.n_layers);
+  table.dimensions[2].numbers = counted(encoder.n_heads);
+  return table;
+}
+
 std::vector<Index> counted(Index n) {
   std::vector<Index> numbers(static_cast<std::size_t>(n));
   std::iota(numbers.begin(), numbers.end(), Index{0});

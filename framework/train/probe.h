@@ -102,6 +102,15 @@ class Look {
       f(i, tape_, capture_);
     }
   }
+  // f(layer, weights of one query and head of it)
+  template <class F>
+  void each_query(F&& f) {
+    each([&](std::size_t, const Tape<float>& tape, const Capture<float>& seen) {
+      for (std::size_t layer = 0; layer < seen.attention.size(); ++layer)
+        seen.attention[layer].read(
+            tape, [&](const kernels::WeightRow<float>& query) { f(layer, query); });
+    });
+  }
 
  private:
   ProbeSubject subject_;
@@ -115,5 +124,8 @@ class Look {
 
 // 0 … n − 1
 std::vector<Index> counted(Index n);
+
+// The table of a probe over [step, layer, head].
+ProbeTable table_by_head(const ProbeInfo& info, const EncoderOptions& encoder);
 
 }  // namespace attune

@@ -234,6 +234,21 @@ TEST(ModelKinds, SeeNoTargetsThatStandInTheNextRow) {
   EXPECT_THAT(mixing->message, HasSubstr("kind=linformer"));
 }
 
+// A linformer has no pattern, so that a decoder's own means nothing to it.
+TEST(ModelKinds, AClassTokenOfALinformerSeesAllRows) {
+  DecoderOptions o = small<DecoderOptions>();
+  o.pool = Pool::cls;
+  const auto complaints = [&o] {
+    FieldList f;
+    o.fields(f);
+    return std::count_if(f.rules().begin(), f.rules().end(),
+                         [](const auto& r) { return bool(r()); });
+  };
+  EXPECT_EQ(complaints(), 1);
+  o.attention.kind = "linformer";
+  EXPECT_EQ(complaints(), 0);
+}
+
 // Its longest example, and the class token in front of it.
 TEST(ModelKinds, ALinformersLengthIsThatOfTheData) {
   VitOptions o;

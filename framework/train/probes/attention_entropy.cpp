@@ -20,11 +20,7 @@ class AttentionEntropy : public Probe {
       : options_(options), look_(subject, Split::val, options.examples(subject.data)) {}
 
   ProbeTable table() const override {
-    const EncoderOptions& encoder = *look_.subject().model.encoder();
-    ProbeTable table = options_.info().table();
-    table.dimensions[1].numbers = counted(encoder.n_layers);
-    table.dimensions[2].numbers = counted(encoder.n_heads);
-    return table;
+    return table_by_head(options_.info(), *look_.subject().model.encoder());
   }
 
   Row at_state(Index step) override {
@@ -33,19 +29,15 @@ class AttentionEntropy : public Probe {
     const auto heads = static_cast<std::size_t>(encoder.n_heads),
                n = static_cast<std::size_t>(encoder.n_layers) * heads;
     std::vector<double> row(2 * n, 0.0), queries(2 * n, 0.0);
-    look_.each([&](std::size_t, const Tape<float>& tape, const Capture<float>& seen) {
-      for (std::size_t layer = 0; layer < seen.attention.size(); ++layer) {
-        seen.attention[layer].read(tape, [&](const kernels::WeightRow<float>& query) {
-          if (query.seen == 0) return;
-          const std::size_t at = layer * heads + static_cast<std::size_t>(query.head);
-          const double h = entropy(query.weights);
-          row[at] += h;
-          queries[at] += 1;
-          if (query.seen == 1) return;
-          row[n + at] += h / std::log(static_cast<double>(query.seen));
-          queries[n + at] += 1;
-        });
-      }
+    look_.each_query([&](std::size_t layer, const kernels::WeightRow<float>& query) {
+      if (query.seen == 0) return;
+      const std::size_t at = layer * heads + static_cast<std::size_t>(query.head);
+      const double h = entropy(query.weights);
+      row[at] += h;
+      queries[at] += 1;
+      if (query.seen == 1) return;
+      row[n + at] += h / std::log(static_cast<double>(query.seen));
+      queries[n + at] += 1;
     });
     for (std::size_t i = 0; i < row.size(); ++i) row[i] /= queries[i];
     return row;

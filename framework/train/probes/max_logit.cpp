@@ -14,11 +14,7 @@ class MaxLogit : public Probe {
       : options_(options), look_(subject, Split::val, options.examples(subject.data)) {}
 
   ProbeTable table() const override {
-    const EncoderOptions& encoder = *look_.subject().model.encoder();
-    ProbeTable table = options_.info().table();
-    table.dimensions[1].numbers = counted(encoder.n_layers);
-    table.dimensions[2].numbers = counted(encoder.n_heads);
-    return table;
+    return table_by_head(options_.info(), *look_.subject().model.encoder());
   }
 
   Row at_state(Index step) override {
@@ -27,13 +23,9 @@ class MaxLogit : public Probe {
     const auto heads = static_cast<std::size_t>(encoder.n_heads);
     std::vector<double> row(static_cast<std::size_t>(encoder.n_layers) * heads,
                             -std::numeric_limits<double>::infinity());
-    look_.each([&](std::size_t, const Tape<float>& tape, const Capture<float>& seen) {
-      for (std::size_t layer = 0; layer < seen.attention.size(); ++layer) {
-        seen.attention[layer].read(tape, [&](const kernels::WeightRow<float>& query) {
-          double& top = row[layer * heads + static_cast<std::size_t>(query.head)];
-          if (!(query.largest <= top) && !std::isnan(top)) top = query.largest;
-        });
-      }
+    look_.each_query([&](std::size_t layer, const kernels::WeightRow<float>& query) {
+      double& top = row[layer * heads + static_cast<std::size_t>(query.head)];
+      if (!(query.largest <= top) && !std::isnan(top)) top = query.largest;
     });
     return row;
   }
