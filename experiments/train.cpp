@@ -28,7 +28,7 @@ namespace {
 
 // Of one class there is nothing to tell apart, and every answer would be right.
 void require_classes(const Dataset& data) {
-  if (data.row_targets()) return;
+  if (!data.one_target()) return;
   std::set<Index> labels;
   for (const Split split : kSplits)
     for (Index i = 0; i < data.n_examples(split) && labels.size() < 2; ++i)
@@ -135,7 +135,7 @@ Evaluation TrainKind::evaluate(const RunFile& run, const KindOptions& options,
   threads.run([&] {
     Learner<float> learner(self.trainer_.learner(), data->spec(), 0);
     load_own_weights(weights, run, learner);
-    const std::vector<Index> lengths = data->n_tokens(Split::test);
+    const std::vector<Index> lengths = data->lengths(Split::test);
     // Examples that are longer than any that it was trained on have a batch for themselves.
     const Index longest =
         lengths.empty() ? Index{0} : *std::max_element(lengths.begin(), lengths.end());

@@ -20,22 +20,36 @@ class Batch {
   void assemble_augmented(const ImageDataset& data, std::span<const Index> indices,
                           const Augmenter& augmenter, Index step);
 
-  View<const float> values() const;          // [n_tokens, width], of patches and vectors
-  View<const std::int32_t> tokens() const;   // [n_tokens] ids
-  PackedRows rows() const;                   // offsets and ids, of images grids
-  View<const std::int32_t> targets() const;  // [n_examples], or [n_tokens] where rows have targets
+  // Of patches and vectors [n_tokens, width], of sparse rows [n_entries].
+  View<const float> values() const;
+  SparseRows sparse() const;                // where values of sparse rows stand
+  View<const std::int32_t> tokens() const;  // [n_tokens] ids
+  PackedRows rows() const;                  // offsets and ids, of images grids
+  PackedEdges edges() const;                // of graphs
+  bool has_queries() const { return has_queries_; }
+  PackedRows query_rows() const;
+  View<const float> query_values() const;         // [n_queries, width of queries]
+  View<const std::int32_t> query_tokens() const;  // [n_queries]
+  // [n_examples], or [n_tokens] where rows have targets, [n_queries] where queries are answered.
+  View<const std::int32_t> targets() const;
+  // The rows that have a target where not the example has one: query_rows() or rows().
+  PackedRows target_rows() const { return has_queries_ ? query_rows() : rows(); }
   std::span<const Index> groups() const { return groups_; }
   Index n_examples() const { return static_cast<Index>(example_.size()); }
   Index n_tokens() const { return offsets_.empty() ? 0 : offsets_.back(); }
+  Index n_queries() const { return query_offsets_.empty() ? 0 : query_offsets_.back(); }
 
  private:
   void describe(const Dataset& data, Split split, std::span<const Index> indices);
+  void add_graph(const GraphRows& graph, std::int32_t first_row);
   float* values_of(std::size_t i) { return values_.data() + offsets_[i] * width_; }
 
-  Index width_ = 0;
-  bool grids_ = false;
-  std::vector<float> values_;
+  Index width_ = 0, query_width_ = 0;
+  bool grids_ = false, edges_ = false, sparse_ = false, has_queries_ = false;
+  std::vector<float> values_, query_values_;
   std::vector<std::int32_t> tokens_, offsets_, example_, grid_, targets_;
+  std::vector<std::int32_t> query_tokens_, query_offsets_;
+  std::vector<std::int32_t> edge_indptr_, edge_indices_, x_indptr_, x_columns_;
   std::vector<Index> groups_;
 };
 

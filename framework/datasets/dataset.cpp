@@ -21,18 +21,33 @@ const std::vector<std::string>& Dataset::token_names() const {
   return none;
 }
 
-std::vector<Index> Dataset::n_tokens(Split split) const {
+std::vector<Index> Dataset::lengths(Split split) const {
   const Index n = n_examples(split);
-  std::vector<Index> lengths;
-  lengths.reserve(static_cast<std::size_t>(n));
-  for (Index i = 0; i < n; ++i) lengths.push_back(example(split, i).n_tokens());
-  return lengths;
+  std::vector<Index> rows;
+  rows.reserve(static_cast<std::size_t>(n));
+  for (Index i = 0; i < n; ++i) {
+    const Example e = example(split, i);
+    rows.push_back(e.n_tokens() + e.n_queries);
+  }
+  return rows;
 }
 
 RowSpec Dataset::spec() const {
-  RowSpec spec{row_kind(), width(), vocabulary(), n_classes(), row_targets(), 0, targets_ahead()};
-  for (const Split split : kSplits)
-    for (const Index n : n_tokens(split)) spec.longest = std::max(spec.longest, n);
+  RowSpec spec{.kind = row_kind(),
+               .width = width(),
+               .vocabulary = vocabulary(),
+               .n_classes = n_classes(),
+               .row_targets = row_targets(),
+               .targets_ahead = targets_ahead(),
+               .edges = graphs() != nullptr,
+               .queries = queries()};
+  for (const Split split : kSplits) {
+    for (Index i = 0; i < n_examples(split); ++i) {
+      const Example e = example(split, i);
+      spec.longest = std::max(spec.longest, e.n_tokens());
+      if (spec.queries) spec.queries->longest = std::max(spec.queries->longest, e.n_queries);
+    }
+  }
   return spec;
 }
 

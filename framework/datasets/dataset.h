@@ -1,5 +1,7 @@
 #pragma once
 
+#include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -22,16 +24,20 @@ struct Example {
   Index group = 0;           // what is split together and resampled together
   Index label = 0;           // 0 … n_classes − 1; of no meaning where rows have targets
   Index rows = 0, cols = 1;  // grid of patches; a sequence has one column
+  Index n_queries = 0;       // where there are queries
   Index n_tokens() const { return rows * cols; }
 };
 
 // Where the rows of an example go; null is not asked for.
 struct ExampleRows {
-  float* values = nullptr;          // [n_tokens, width], of patches and vectors
-  std::int32_t* tokens = nullptr;   // [n_tokens]
-  std::int32_t* targets = nullptr;  // [n_tokens], where rows have targets
+  float* values = nullptr;               // [n_tokens, width], of patches and vectors
+  std::int32_t* tokens = nullptr;        // [n_tokens]
+  std::int32_t* targets = nullptr;       // [n_tokens], where rows have targets; else [n_queries]
+  float* query_values = nullptr;         // [n_queries, width of queries]
+  std::int32_t* query_tokens = nullptr;  // [n_queries]
 };
 
+class GraphDataset;
 class ImageDataset;
 
 // Labelled examples, each a few rows, in three splits. A dataset is fixed once it is open: every
@@ -45,6 +51,8 @@ class Dataset {
   virtual Index vocabulary() const { return 0; }  // of tokens
   virtual bool row_targets() const { return false; }
   virtual bool targets_ahead() const { return false; }  // a row's target stands in the next row
+  // Second rows of each example, which are what is answered; all but `longest`.
+  virtual std::optional<RowSpec::Queries> queries() const { return std::nullopt; }
   // Names of the tokens' ids, where they come from a file and are not the classes.
   virtual const std::vector<std::string>& token_names() const;
   virtual const std::vector<std::string>& class_names() const = 0;
@@ -57,11 +65,15 @@ class Dataset {
   // SHA-256 of the content; of a synthetic dataset, of the options that make it. 64 hex digits.
   virtual std::string sha256() const = 0;
 
-  // Null where the examples are no images.
-  virtual const ImageDataset* images() const { return nullptr; }
+  // Whether each example has a target, not its rows or queries.
+  bool one_target() const { return !row_targets() && !queries(); }
 
-  // Lengths of a split's examples in tokens, which is what a Packer wants.
-  std::vector<Index> n_tokens(Split split) const;
+  // Null where the examples are no images, no graphs.
+  virtual const ImageDataset* images() const { return nullptr; }
+  virtual const GraphDataset* graphs() const { return nullptr; }
+
+  // Rows of a split's examples, queries included, which is what a Packer wants.
+  std::vector<Index> lengths(Split split) const;
   // What a model of this data must read and say.
   RowSpec spec() const;
 };
@@ -93,6 +105,25 @@ class ImageDataset : public Dataset {
   void write(Split split, Index i, const ExampleRows& out) const final {
     if (out.values) write_patches(split, i, out.values);
   }
+};
+
+// The nodes of one graph, as views of a whole file's arrays.
+struct GraphRows {
+  // Node i receives from the nodes indices[indptr[i] − indptr[0] …] − first_node.
+  std::span<const std::int32_t> indptr;   // [n_nodes + 1]
+  std::span<const std::int32_t> indices;  // [n_edges]
+  std::int32_t first_node = 0;
+  // Of sparse features alone, likewise: node i has `values` in the columns `columns`.
+  std::span<const std::int32_t> x_indptr = {};  // [n_nodes + 1]
+  std::span<const std::int32_t> columns = {};   // [n_entries]
+  std::span<const float> values = {};           // [n_entries]
+};
+
+// Graphs, a node a row; features are vectors, sparse rows or tokens.
+class GraphDataset : public Dataset {
+ public:
+  virtual GraphRows graph(Split split, Index i) const = 0;
+  const GraphDataset* graphs() const final { return this; }
 };
 
 }  // namespace attune

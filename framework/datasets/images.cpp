@@ -41,7 +41,7 @@ class Images final : public ImageDataset {
   void keep_patches() {
     for (Split split : kSplits) {
       std::vector<Index> n_values;
-      for (Index length : n_tokens(split)) n_values.push_back(length * patch() * patch());
+      for (Index length : lengths(split)) n_values.push_back(length * patch() * patch());
       cache_[static_cast<std::size_t>(split)] = PatchCache(n_values);
     }
   }

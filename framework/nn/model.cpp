@@ -29,6 +29,16 @@ const std::vector<ModelKind>& model_kinds() {
   return kinds;
 }
 
+std::optional<Complaint> reads_no_queries(const RowSpec& spec) {
+  if (!spec.queries) return std::nullopt;
+  return Complaint{"kind",
+                   spec.queries->decoded
+                       ? "reads one sequence an example, and here one becomes another"
+                       : "reads one set of rows an example, and here a second one asks about them",
+                   "set model.kind=encoder_decoder",
+                   {}};
+}
+
 ModelConfig::ModelConfig() {
   for (const ModelKind& each : model_kinds()) options_.push_back(each.options());
 }

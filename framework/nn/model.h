@@ -10,13 +10,24 @@
 
 namespace attune {
 
-// What a batch gives to a model: values [n, width] as a node of the tape, or tokens [n].
+// What a batch gives to a model, by what its RowSpec says.
 struct ModelInput {
-  Var values;
-  View<const std::int32_t> tokens;
+  // Second rows of the pass's examples.
+  struct Queries {
+    PackedRows rows;
+    RowCoordinates coordinates;
+    Var values;                       // [n, width]
+    View<const std::int32_t> tokens;  // [n]
+  };
+  Var values;  // [n, width] as a node of the tape, of sparse rows [entries]
+  View<const std::int32_t> tokens = {};  // [n]
+  SparseRows sparse = {};                // where values stand in sparse rows
+  PackedEdges edges = {};
+  Queries queries = {};
 };
 
-// From a batch to logits: [n_examples, n_classes], or [n rows, n_classes] where rows have targets.
+// From a batch to logits: [n_examples, n_classes], or [n rows, n_classes] where rows have targets,
+// [n queries, n_classes] where queries are answered.
 class Model {
  public:
   virtual ~Model() = default;
@@ -54,6 +65,9 @@ struct ModelOptions {
   // Registers parameters and streams. The options must outlive the model.
   virtual std::unique_ptr<Model> make(Registry& r, const RowSpec& spec) const = 0;
 };
+
+// The misfit of a model of one sequence an example, on data that has queries; else none.
+std::optional<Complaint> reads_no_queries(const RowSpec& spec);
 
 struct ModelKind {
   std::string name, doc;

@@ -4,6 +4,7 @@ namespace attune {
 namespace {
 
 std::optional<Complaint> misfit_of(const RowSpec& spec) {
+  if (const auto asked = reads_no_queries(spec)) return asked;
   if (spec.kind != RowSpec::Kind::tokens) return std::nullopt;
   return Complaint{
       "kind", "reads numbers, and this data are tokens", "set model.kind=encoder or decoder", {}};

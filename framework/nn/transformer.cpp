@@ -5,9 +5,8 @@
 namespace attune {
 namespace {
 
-// Tokens and the class token begin small (Dosovitskiy et al. 2021, their code:
-// normal, sd .02; Radford et al. 2019 alike).
-constexpr double kEmbeddingSd = 0.02;
+// The class token begins small (Dosovitskiy et al. 2021, their code).
+constexpr double kClassTokenSd = 0.02;
 
 bool looks_back(kernels::Pattern pattern) {
   return kernels::part_of(kernels::pattern_parts, pattern).causal;
@@ -45,6 +44,7 @@ void TransformerOptions::fields(FieldList& f) {
 }
 
 std::optional<Complaint> TransformerOptions::misfit(const RowSpec& spec) const {
+  if (const auto asked = reads_no_queries(spec)) return asked;
   if (spec.kind == RowSpec::Kind::patches)
     return Complaint{"kind", "reads sequences, and this data are images", "set model.kind=vit", {}};
   if (needs_grid())
@@ -114,6 +114,7 @@ void VitOptions::fields(FieldList& f) {
 }
 
 std::optional<Complaint> VitOptions::misfit(const RowSpec& spec) const {
+  if (const auto asked = reads_no_queries(spec)) return asked;
   if (spec.kind == RowSpec::Kind::patches) return too_long(spec);
   return Complaint{
       "kind", "reads images, and this data has none", "set model.kind=encoder or decoder", {}};
@@ -127,26 +128,15 @@ DecoderOptions::DecoderOptions() {
 Transformer::Transformer(Registry& r, const TransformerOptions& o, const RowSpec& spec)
     : options_(o), spec_(spec) {
   const Index d = o.d_model;
-  const Initialiser small = Initialiser::normal(kEmbeddingSd);
   r.set_weights(o.init.weights(), o.init.residual(o.n_layers));
-  if (spec.kind == RowSpec::Kind::tokens) {
-    token_ = r.parameter("token.weight", {spec.vocabulary, d}, small, Decay::no);
-  } else {
-    const std::string name = spec.kind == RowSpec::Kind::patches ? "patch" : "input";
-    embed_ = Linear(r, name + ".weight", name + ".bias", spec.width, d);
-  }
+  embed_ = InputRows(r, "", spec, d);
   positions_ = Positions(r, "position", d, o);
   const bool pools = !spec.row_targets;
-  if (pools && o.pool == Pool::cls) cls_ = r.parameter("cls", {d}, small, Decay::no);
+  if (pools && o.pool == Pool::cls)
+    cls_ = r.parameter("cls", {d}, Initialiser::normal(kClassTokenSd), Decay::no);
   encoder_ = Encoder(r, "encoder", o);
   if (pools && o.pool == Pool::attention) pool_score_ = Linear(r, "pool.weight", "pool.bias", d, 1);
   if (!o.tie_embedding) head_ = Linear(r, "head.weight", "head.bias", d, spec.n_classes);
-}
-
-template <class Real>
-Var Transformer::embedded(const Pass<Real>& pass, const ModelInput& input) const {
-  if (spec_.kind == RowSpec::Kind::tokens) return embedding(pass.tape, pass[token_], input.tokens);
-  return embed_(pass, input.values);
 }
 
 template <class Real>
@@ -166,12 +156,12 @@ Var Transformer::pooled(const Pass<Real>& pass, Var x) const {
 
 template <class Real>
 Var Transformer::head(const Pass<Real>& pass, Var x) const {
-  return options_.tie_embedding ? linear(pass.tape, x, pass[token_]) : head_(pass, x);
+  return options_.tie_embedding ? linear(pass.tape, x, pass[embed_.token()]) : head_(pass, x);
 }
 
 template <class Real>
 Var Transformer::forward(const Pass<Real>& pass, const ModelInput& input) const {
-  Var x = positions_.added(pass, embedded(pass, input));
+  Var x = positions_.added(pass, embed_(pass, input));
   const Pass<Real> placed = positions_.rotating(pass);
   if (spec_.row_targets) return head(placed, encoder_(placed, x));
   if (options_.pool != Pool::cls) return head(placed, pooled(placed, encoder_(placed, x)));

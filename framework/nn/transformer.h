@@ -2,6 +2,7 @@
 
 #include "nn/block.h"
 #include "nn/initialise.h"
+#include "nn/input_rows.h"
 #include "nn/model.h"
 #include "nn/positions.h"
 
@@ -56,16 +57,15 @@ class Transformer : public ModelOf<Transformer> {
 
  private:
   template <class Real>
-  Var embedded(const Pass<Real>& pass, const ModelInput& input) const;
-  template <class Real>
   Var pooled(const Pass<Real>& pass, Var x) const;
   template <class Real>
   Var head(const Pass<Real>& pass, Var x) const;
 
   const TransformerOptions& options_;
   RowSpec spec_;
-  Linear embed_, pool_score_, head_;
-  ParameterId token_, cls_;
+  InputRows embed_;
+  Linear pool_score_, head_;
+  ParameterId cls_;
   Positions positions_;
   Encoder encoder_;
 };

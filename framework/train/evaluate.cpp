@@ -8,9 +8,9 @@ namespace attune {
 
 namespace {
 
-// The rows of the batch that have a target, or its examples.
-void add(const Batch& batch, View<const float> logits, bool row_targets, Predictions& p) {
-  const PackedRows rows = batch.rows();
+// The rows or queries of the batch that have a target, or its examples.
+void add(const Batch& batch, View<const float> logits, bool one_target, Predictions& p) {
+  const PackedRows rows = batch.target_rows();
   const auto entry = [&](Index e, Index row) {
     const float* z = logits.row(row);
     p.output.insert(p.output.end(), z, z + p.n_outputs);
@@ -19,8 +19,8 @@ void add(const Batch& batch, View<const float> logits, bool row_targets, Predict
     p.group.push_back(batch.groups()[static_cast<std::size_t>(e)]);
   };
   for (Index e = 0; e < batch.n_examples(); ++e) {
-    if (!row_targets) entry(e, e);
-    for (Index row = rows.offsets[e]; row_targets && row < rows.offsets[e + 1]; ++row) {
+    if (one_target) entry(e, e);
+    for (Index row = rows.offsets[e]; !one_target && row < rows.offsets[e + 1]; ++row) {
       if (batch.targets()[row] == kNoTarget) continue;
       entry(e, row);
       p.position.push_back(row - rows.offsets[e]);
@@ -32,14 +32,14 @@ void add(const Batch& batch, View<const float> logits, bool row_targets, Predict
 
 Predictions predict(Learner<float>& learner, const Dataset& data, Split split, BatchRule rule,
                     Batch& batch) {
-  Packer packer(data.n_tokens(split), rule, 0, std::string(name_of(split)));
+  Packer packer(data.lengths(split), rule, 0, std::string(name_of(split)));
   const BatchPlan& plan = packer.in_order();
   Predictions p;
   p.n_outputs = data.n_classes();
   p.loss = learner.loss().name();
   for (Index b = 0; b < plan.size(); ++b) {
     batch.assemble(data, split, plan[b]);
-    add(batch, learner.evaluate(batch), data.row_targets(), p);
+    add(batch, learner.evaluate(batch), data.one_target(), p);
   }
   return p;
 }

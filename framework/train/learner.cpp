@@ -5,6 +5,22 @@
 
 namespace attune {
 
+namespace {
+
+// Of a batch's numbers, in the tape's precision.
+template <class Real>
+Var constant(Tape<Real>& tape, View<const float> x) {
+  if constexpr (std::is_same_v<Real, float>) {
+    return tape.constant(x);
+  } else {
+    const auto copy = tape.arena().template view<Real>(x.shape());
+    std::copy(x.begin(), x.end(), copy.begin());
+    return tape.constant(View<const Real>(copy));
+  }
+}
+
+}  // namespace
+
 template <class Real>
 Learner<Real>::Learner(const LearnerOptions& options, const RowSpec& data, std::uint64_t seed)
     : options_(options), training_tape_(arena_), evaluation_tape_(arena_, false), data_(data) {
@@ -36,12 +52,19 @@ Var Learner<Real>::logits_of(Tape<Real>& tape, const Pass<Real>& pass, const Bat
   ModelInput input;
   if (data_.kind == RowSpec::Kind::tokens) {
     input.tokens = batch.tokens();
-  } else if constexpr (std::is_same_v<Real, float>) {
-    input.values = tape.constant(batch.values());
   } else {
-    const auto x = tape.arena().template view<Real>(batch.values().shape());
-    std::copy(batch.values().begin(), batch.values().end(), x.begin());
-    input.values = tape.constant(View<const Real>(x));
+    input.values = constant(tape, batch.values());
+  }
+  input.sparse = batch.sparse();
+  input.edges = batch.edges();
+  if (data_.queries) {
+    input.queries.rows = batch.query_rows();
+    input.queries.coordinates = coordinates_of(input.queries.rows, tape.arena());
+    if (data_.queries->kind == RowSpec::Kind::tokens) {
+      input.queries.tokens = batch.query_tokens();
+    } else {
+      input.queries.values = constant(tape, batch.query_values());
+    }
   }
   return (*model_)(pass, input);
 }

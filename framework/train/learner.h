@@ -41,8 +41,8 @@ class Learner {
   // Both.
   Step step(const Batch& batch, Index step);
 
-  // Logits of a batch without dropout, [n_examples, n_classes], or a row each where rows have
-  // targets; valid until the next call.
+  // Logits of a batch without dropout, [n_examples, n_classes], or a row each where rows or queries
+  // have targets; valid until the next call.
   View<const Real> evaluate(const Batch& batch);
   // The same pass on a tape of the caller's, whose nodes `capture` names.
   void look(const Batch& batch, Tape<Real>& tape, Capture<Real>& capture);

@@ -71,7 +71,7 @@ std::optional<double> auc(const Scored& s) {
 Scored undecided(const Dataset& data, Split split) {
   Scored labels;
   labels.n_classes = data.n_classes();
-  if (data.row_targets()) return labels;
+  if (!data.one_target()) return labels;
   for (Index i = 0; i < data.n_examples(split); ++i)
     labels.target.push_back(data.example(split, i).label);
   labels.logits.assign(static_cast<std::size_t>(labels.size() * labels.n_classes), 0.0F);
@@ -84,7 +84,7 @@ bool of_rows(const std::string& name) { return name == "loss" || name == "accura
 std::string why_absent(const std::string& name, const Scored& labels, const Dataset& data,
                        Split split) {
   if (data.n_examples(split) == 0) return fmt::format("the {} split is empty", name_of(split));
-  if (data.row_targets())
+  if (!data.one_target())
     return of_rows(name) ? "" : "where every row has a target there are loss and accuracy";
   if (classification_metric(name, labels)) return "";
   if (name == "auc" && labels.n_classes != 2)
@@ -151,7 +151,7 @@ void require_metrics(const std::string& key, const std::vector<std::string>& pat
                        fold ? fmt::format("in fold {} ", *fold) : "", why),
            key == "select.by" ? "Set select.how=last, choose by another metric, or split otherwise "
                                 "(data.split)"
-           : data.row_targets()
+           : !data.one_target()
                ? "Ask for loss or accuracy of a split that has examples (of a text "
                  "by data.val and data.test)"
                : "Leave it out, or split otherwise (data.split)",

@@ -48,7 +48,7 @@ Trainer::Trainer(const TrainerOptions& options, const Dataset& data, Index seed,
       recorder_(recorder),
       learner_(options.learner(), data.spec(), seed_),
       probes_(options.probes.make({learner_, data, options.model.chosen(), options.train.steps})),
-      batches_(Packer(data.n_tokens(Split::train), batch_rule(options.train), seed)),
+      batches_(Packer(data.lengths(Split::train), batch_rule(options.train), seed)),
       augmenter_(data.images() ? data.images()->augment() : AugmentOptions{}, seed_),
       last_checkpoint_(std::chrono::steady_clock::now()) {
   batch_.reserve(data, batches_.packer().max_tokens(), batches_.packer().max_examples());
@@ -61,16 +61,16 @@ void Trainer::check(const TrainerOptions& options, const Dataset& data) {
                           misfit->hint,
                           {}});
   }
-  if (data.row_targets() && options.loss.kind != LossOptions::Kind::cross_entropy)
+  if (!data.one_target() && options.loss.kind != LossOptions::Kind::cross_entropy)
     throw KeyedDataError(
         {"loss.kind",
-         fmt::format("loss.kind={} needs a target an example, and here rows have them",
+         fmt::format("loss.kind={} needs a target an example, and here rows or queries have them",
                      options.loss.name()),
          "set loss.kind=cross_entropy",
          {}});
   options.probes.check(options.model.chosen(), data);
   for (const Split split : kSplits)
-    Packer(data.n_tokens(split), batch_rule(options.train), 0, std::string(name_of(split)));
+    Packer(data.lengths(split), batch_rule(options.train), 0, std::string(name_of(split)));
   if (const auto& from = options.train.init_from) {
     try {
       const WeightSet weights = read_weights(*from);
@@ -185,8 +185,8 @@ bool Trainer::train_step(Index step) {
   probe(&Probe::at_gradient, step);
   learner_.update(step, result);
   probe(&Probe::at_update, step);
-  const double filled =
-      static_cast<double>(batch_.n_tokens()) / static_cast<double>(options_.train.batch_tokens);
+  const double filled = static_cast<double>(batch_.n_tokens() + batch_.n_queries()) /
+                        static_cast<double>(options_.train.batch_tokens);
   const double row[] = {result.loss, result.accuracy, result.grad_norm, result.lr, filled};
   recorder_.row("train", step + 1, std::span(row).first(train_metrics_.size()));
   recorder_.emit(Stepped{.step = step + 1, .loss = result.loss});

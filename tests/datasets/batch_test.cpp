@@ -37,7 +37,7 @@ TEST(Batch, HoldsTheExamplesOneBehindTheOther) {
 
 TEST(Batch, AReservedBatchKeepsItsMemory) {
   const auto data = PhantomsOptions{}.open({.patch = 8, .seed = 1});
-  Packer packer(data->n_tokens(Split::train), {.batch_tokens = 1024}, 0);
+  Packer packer(data->lengths(Split::train), {.batch_tokens = 1024}, 0);
   Batch batch;
   batch.reserve(*data, packer.max_tokens(), packer.max_examples());
   const BatchPlan& plan = packer.epoch(0);

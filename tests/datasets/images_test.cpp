@@ -132,7 +132,7 @@ TEST_F(ImagesTest, MaxTokensHoldsForEveryImage) {
   options_.resize.max_tokens = 12;
   const auto data = options_.open({.patch = 8, .seed = 0});
   for (Split split : kSplits)
-    for (const Index n : data->n_tokens(split)) EXPECT_LE(n, 12);
+    for (const Index n : data->lengths(split)) EXPECT_LE(n, 12);
 }
 
 std::vector<float> patches_of(const Dataset& data, Split split, Index i) {

@@ -334,7 +334,7 @@ TEST(Phantoms, MaxTokensLimitsEveryImage) {
   PhantomsOptions options;
   options.resize.max_tokens = 20;
   const auto data = options.open({.patch = 8, .seed = 0});
-  for (const Index length : data->n_tokens(Split::train)) EXPECT_LE(length, 20);
+  for (const Index length : data->lengths(Split::train)) EXPECT_LE(length, 20);
 }
 
 std::vector<std::string> complaints(PhantomsOptions& options) {

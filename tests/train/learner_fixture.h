@@ -41,7 +41,7 @@ struct LearnerFixture {
   }
 
   BatchSequence batches(Index tokens) const {
-    return BatchSequence(Packer(data->n_tokens(Split::train), {tokens, 0}, 0));
+    return BatchSequence(Packer(data->lengths(Split::train), {tokens, 0}, 0));
   }
 };
 

@@ -118,7 +118,7 @@ TEST_F(TrainerTest, GoesOnAfterAnyStopWithTheSameBits) {
 TEST_F(TrainerTest, TokenEfficiencyIsTheFilledShareOfEachStepsBudget) {
   const MetricTable train = run().metrics.at("train");
   ASSERT_EQ(train.info.back().name, "token_efficiency");
-  const std::vector<Index> lengths = data->n_tokens(Split::train);
+  const std::vector<Index> lengths = data->lengths(Split::train);
   BatchSequence batches(Packer(lengths, {400, 0}, 5));
   for (const double value : train.values.back()) {
     Index tokens = 0;

@@ -159,7 +159,7 @@ std::optional<Complaint> AttentionMapsOptions::misfit(const ModelOptions& model,
         fmt::format("{}={}: this data has no {} examples", key("examples.split"), split, split),
         "Name a split that it has",
         {}};
-  if (examples.choose == Examples::Choose::per_label && data.row_targets())
+  if (examples.choose == Examples::Choose::per_label && !data.one_target())
     return Complaint{key("examples.choose"),
                      fmt::format("{}=per_label needs a label an example, and here rows have them",
                                  key("examples.choose")),
