@@ -63,6 +63,8 @@ std::string TrainKind::data_sha256(Index seed, std::optional<Index> fold) const 
                           {}});
   if (trainer_.select.how != SelectOptions::How::last)
     require_metrics("select.by", {trainer_.select.by}, *data, fold);
+  if (const auto& stop = trainer_.train.stop)
+    require_metrics("train.stop.metric", stop->metrics, *data, fold);
   require_metrics("metrics", metrics_.shown, *data, fold);
   return data->sha256();
 }

@@ -34,6 +34,29 @@ bool is_metric_path(const std::string& path, std::string& why) {
   return false;
 }
 
+void StopOptions::fields(FieldList& f) {
+  f.custom(
+      "metric", "val/loss, or [val/loss, val/accuracy]: any of them counts",
+      [this](const Literal& literal) -> std::string {
+        if (literal.items.empty()) return "names no metric";
+        for (const std::string& path : literal.items) {
+          std::string why;
+          if (!is_metric_path(path, why)) return "cannot be waited for: " + why;
+          if (!path.starts_with("val/"))
+            return fmt::format("would end training by {} data: allowed are metrics of val",
+                               path.substr(0, path.find('/')));
+        }
+        metrics = literal.items;
+        return {};
+      },
+      [this]() -> FieldValue {
+        return metrics.size() == 1 ? FieldValue(metrics.front()) : FieldValue(metrics);
+      },
+      Role::result, "what must become better than ever before");
+  f.integer("patience", patience, {1, 1e9}, Role::result,
+            "steps that training goes on for without that");
+}
+
 void TrainOptions::fields(FieldList& f) {
   f.integer("steps", steps, {0, 1e9}, Role::result,
             "optimiser steps; 0 measures at initialisation");
@@ -43,6 +66,7 @@ void TrainOptions::fields(FieldList& f) {
             "examples a batch, in place of batch_tokens");
   f.integer("eval_every", eval_every, {1, 1e9}, Role::result,
             "steps from one evaluation to the next; the last step is always evaluated");
+  f.optional_group("stop", stop, "ends training early, where validation gets no better");
   f.path("init_from", init_from, Role::result,
          "a file with /weights to start from, in place of the seed's initial parameters");
 }

@@ -8,12 +8,22 @@
 
 namespace attune {
 
+// train.stop: ends training at the first evaluation that lies `patience` steps or more behind the
+// last one where any of these metrics was better than ever before.
+struct StopOptions {
+  std::vector<std::string> metrics = {"val/loss"};
+  Index patience = 100;  // steps
+
+  void fields(FieldList& f);
+};
+
 // train: how long and on what batches.
 struct TrainOptions {
   Index steps = 500;
   Index batch_tokens = 2048;
   std::optional<Index> batch_size;
   Index eval_every = 100;
+  std::optional<StopOptions> stop;
   std::optional<std::string> init_from;
 
   void fields(FieldList& f);

@@ -47,7 +47,8 @@ Trainer::Trainer(const TrainerOptions& options, const Dataset& data, Index seed,
       seed_(static_cast<std::uint64_t>(seed)),
       recorder_(recorder),
       learner_(options.learner(), data.spec(), seed_),
-      probes_(options.probes.make({learner_, data, options.model.chosen(), options.train.steps})),
+      last_step_(options.train.steps),
+      probes_(options.probes.make({learner_, data, options.model.chosen(), last_step_})),
       batches_(Packer(data.lengths(Split::train), batch_rule(options.train), seed)),
       augmenter_(data.images() ? data.images()->augment() : AugmentOptions{}, seed_),
       last_checkpoint_(std::chrono::steady_clock::now()) {
@@ -121,6 +122,11 @@ TrainingState Trainer::state(Index step) const {
     s.blobs["chosen"] = chosen_.values;
     s.blobs["chosen_at"] = fmt::format("{} {:a}", chosen_.step, chosen_.score);
   }
+  if (!watch_.best.empty()) {
+    s.blobs["improved_at"] = std::to_string(watch_.improved_at);
+    s.blobs["best"] = std::string(reinterpret_cast<const char*>(watch_.best.data()),
+                                  watch_.best.size() * sizeof(double));
+  }
   for (const auto& [which, kept] : kept_) {
     s.blobs["kept." + which] = kept.values;
     s.blobs["kept_at." + which] = std::to_string(kept.step);
@@ -139,6 +145,12 @@ void Trainer::restore(const TrainingState& s) {
     chosen_.step = std::strtoll(at.c_str(), &end, 10);
     chosen_.score = std::strtod(end, nullptr);
   }
+  if (s.blobs.contains("best")) {
+    const std::string& best = s.blobs.at("best");
+    watch_.improved_at = std::stoll(s.blobs.at("improved_at"));
+    watch_.best.resize(best.size() / sizeof(double));
+    std::memcpy(watch_.best.data(), best.data(), best.size());
+  }
   for (const auto& [name, bytes] : s.blobs) {
     const std::string prefix = "kept.";
     if (!name.starts_with(prefix)) continue;
@@ -150,7 +162,6 @@ void Trainer::restore(const TrainingState& s) {
 
 void Trainer::run() {
   declare();
-  const Index steps = options_.train.steps;
   Index step = 0;
   if (const auto saved = recorder_.restore()) {
     restore(*saved);
@@ -162,7 +173,7 @@ void Trainer::run() {
   }
   const auto began = std::chrono::steady_clock::now();
   const Index first = step;
-  while (step < steps) {
+  while (step < last_step_) {
     stop_or_checkpoint(step);
     const bool sound = train_step(step);
     ++step;
@@ -195,14 +206,14 @@ bool Trainer::train_step(Index step) {
 
 // What follows an update (or, at step 0, the initial parameters).
 bool Trainer::after(Index step) {
-  const Index last = options_.train.steps;
+  const bool due = step == last_step_ || (step > 0 && step % options_.train.eval_every == 0);
+  const bool sound = !due || evaluate_and_choose(step);
+  const bool last = step == last_step_;  // which the evaluation may have decided
   if (wants(std::to_string(step))) keep(std::to_string(step), step);
-  if (step % options_.results.hash_every == 0 || step == last)
-    recorder_.hash(step, hash64(values()));
-  if (step == last && wants("last")) keep("last", step);
+  if (step % options_.results.hash_every == 0 || last) recorder_.hash(step, hash64(values()));
+  if (last && wants("last")) keep("last", step);
   probe(&Probe::at_state, step);
-  const bool due = step == last || (step > 0 && step % options_.train.eval_every == 0);
-  return !due || evaluate_and_choose(step);
+  return sound;
 }
 
 void Trainer::probe(Probe::Row (Probe::*moment)(Index), Index step) {
@@ -225,6 +236,7 @@ bool Trainer::evaluate_and_choose(Index step) {
       if (val_metrics_[i].name == "loss") finite = std::isfinite(row[i]);
     }
     recorder_.emit(event);
+    watch(step, row);
   }
   // Broken on validation data is diverged, though the last batch of training did not see it.
   if (!finite) return false;
@@ -233,6 +245,26 @@ bool Trainer::evaluate_and_choose(Index step) {
   const bool better = chosen_.step < 0 || (less ? score < chosen_.score : score > chosen_.score);
   if (by_last || better) chosen_ = {step, score, values()};
   return true;
+}
+
+// Ends training at this step when nothing has become better for too long.
+void Trainer::watch(Index step, const std::vector<double>& val) {
+  if (!options_.train.stop) return;
+  const std::vector<std::string>& paths = options_.train.stop->metrics;
+  const bool first = watch_.best.empty();
+  watch_.best.resize(paths.size());
+  bool better = first;
+  for (std::size_t i = 0; i < paths.size(); ++i) {
+    for (std::size_t k = 0; k < val.size(); ++k) {
+      if ("val/" + val_metrics_[k].name != paths[i]) continue;
+      const bool less = val_metrics_[k].goal == "minimize";
+      const bool improved = first || (less ? val[k] < watch_.best[i] : val[k] > watch_.best[i]);
+      if (improved) watch_.best[i] = val[k];
+      better = better || improved;
+    }
+  }
+  if (better) watch_.improved_at = step;
+  if (step - watch_.improved_at >= options_.train.stop->patience) last_step_ = step;
 }
 
 void Trainer::stop_or_checkpoint(Index step) {
@@ -276,7 +308,7 @@ void Trainer::test_chosen() {
                               ? fmt::format("last step, {}", chosen_.step)
                               : fmt::format("best {}, step {}", options_.select.by, chosen_.step);
   RunContent& content = recorder_.content();
-  content.steps = options_.train.steps;
+  content.steps = last_step_;
   for (const char* split : {"train", "val"}) {
     const MetricTable& table = content.metrics[split];
     const auto at = std::find(table.step.begin(), table.step.end(), chosen_.step);

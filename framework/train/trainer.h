@@ -57,6 +57,12 @@ class Trainer {
     std::string values;
   };
 
+  // What train.stop has seen.
+  struct Watch {
+    Index improved_at = 0;
+    std::vector<double> best = {};  // by metric of train.stop; none before the first evaluation
+  };
+
   void declare();
   void initial_parameters();
   void restore(const TrainingState& state);
@@ -65,6 +71,7 @@ class Trainer {
   bool train_step(Index step);  // false: diverged
   bool after(Index step);       // false: diverged
   bool evaluate_and_choose(Index step);
+  void watch(Index step, const std::vector<double>& val);
   void probe(Probe::Row (Probe::*moment)(Index), Index step);
   void keep(const std::string& which, Index step);
   bool wants(const std::string& which) const;
@@ -85,11 +92,13 @@ class Trainer {
   std::uint64_t seed_;
   Recorder& recorder_;
   Learner<float> learner_;
+  Index last_step_;  // where training ends: train.steps, unless train.stop ended it
   std::vector<std::unique_ptr<Probe>> probes_;
   BatchSequence batches_;
   Augmenter augmenter_;
   Batch batch_;
   Chosen chosen_;
+  Watch watch_;
   std::map<std::string, Kept> kept_;
   std::vector<MetricInfo> train_metrics_, val_metrics_, test_metrics_;
   std::chrono::steady_clock::time_point last_checkpoint_;

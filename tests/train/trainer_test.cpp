@@ -6,6 +6,8 @@
 
 #include <cmath>
 #include <filesystem>
+#include <map>
+#include <set>
 
 #include "base/files.h"
 #include "datasets/phantoms.h"
@@ -91,11 +93,9 @@ void expect_same(const RunContent& a, const RunContent& b) {
 
 // Stopped before, at and behind the evaluations and the kept step: moments, data order, the chosen
 // and the kept parameters and every series come back.
-TEST_F(TrainerTest, GoesOnAfterAnyStopWithTheSameBits) {
-  const RunContent whole = run();
-  EXPECT_THAT(whole.hash_step, ElementsAre(0, 5, 10, 12));
-  EXPECT_EQ(whole.weights.size(), 4U);
-  for (const Index stop_at : {1, 3, 4, 5, 11}) {
+void expect_same_after_stops(const TrainerOptions& options, const Dataset& data,
+                             const RunContent& whole, const std::vector<Index>& stops) {
+  for (const Index stop_at : stops) {
     std::string folder = (std::filesystem::temp_directory_path() / "trainer-XXXXXX").string();
     ASSERT_NE(mkdtemp(folder.data()), nullptr);
     {
@@ -104,14 +104,97 @@ TEST_F(TrainerTest, GoesOnAfterAnyStopWithTheSameBits) {
         const auto* stepped = std::get_if<Stepped>(&event);
         if (stepped && stepped->step == stop_at) stop.request(ExitCode::run_again);
       };
-      TrialRecorder recorder(folder, std::string(64, 'a'), "b", 12, sink, &stop);
-      EXPECT_THROW(Trainer(options, *data, 5, recorder).run(), InterruptedError);
+      TrialRecorder recorder(folder, std::string(64, 'a'), "b", options.train.steps, sink, &stop);
+      EXPECT_THROW(Trainer(options, data, 5, recorder).run(), InterruptedError);
     }
-    TrialRecorder recorder(folder, std::string(64, 'a'), "b", 12);
+    TrialRecorder recorder(folder, std::string(64, 'a'), "b", options.train.steps);
     EXPECT_EQ(recorder.resumes_at(), stop_at);
-    Trainer(options, *data, 5, recorder).run();
+    Trainer(options, data, 5, recorder).run();
     expect_same(recorder.content(), whole);
     remove_tree(folder);
+  }
+}
+
+TEST_F(TrainerTest, GoesOnAfterAnyStopWithTheSameBits) {
+  const RunContent whole = run();
+  EXPECT_THAT(whole.hash_step, ElementsAre(0, 5, 10, 12));
+  EXPECT_EQ(whole.weights.size(), 4U);
+  expect_same_after_stops(options, *data, whole, {1, 3, 4, 5, 11});
+}
+
+class EarlyStopTest : public TrainerTest {
+ protected:
+  EarlyStopTest() {
+    options.train.steps = 60;
+    options.train.eval_every = 2;
+    options.optim.adamw.lr = 0.02;  // too large to get better for long
+    options.probes.attention_maps.reset();
+    options.results.save_parameters = {"chosen", "last"};
+  }
+  // The first evaluated step at which none of the metrics has been better than ever before for
+  // `patience` steps, read off the series of a run that goes to its end.
+  Index expected_end(const MetricTable& val, const StopOptions& stop) const {
+    std::map<std::string, double> best;
+    Index improved_at = 0;
+    for (std::size_t e = 0; e < val.step.size(); ++e) {
+      for (std::size_t m = 0; m < val.info.size(); ++m) {
+        const std::string path = "val/" + val.info[m].name;
+        if (std::count(stop.metrics.begin(), stop.metrics.end(), path) == 0) continue;
+        const double score = val.values[m][e] * (val.info[m].goal == "minimize" ? -1 : 1);
+        if (best.count(path) && score <= best[path]) continue;
+        best[path] = score;
+        improved_at = val.step[e];
+      }
+      if (val.step[e] - improved_at >= stop.patience) return val.step[e];
+    }
+    return options.train.steps;
+  }
+};
+
+TEST_F(EarlyStopTest, TrainsUntilPatienceIsOverForEveryMetric) {
+  const RunContent whole = run();
+  ASSERT_EQ(whole.status, "finished");
+  std::set<Index> ends;
+  for (const auto& metrics : std::vector<std::vector<std::string>>{
+           {"val/loss"}, {"val/accuracy"}, {"val/loss", "val/accuracy"}}) {
+    for (const Index patience : {1, 6, 7, 1000}) {
+      options.train.stop = StopOptions{metrics, patience};
+      const Index end = expected_end(whole.metrics.at("val"), *options.train.stop);
+      const RunContent stopped = run();
+      EXPECT_EQ(stopped.steps, end) << metrics.front() << " patience " << patience;
+      EXPECT_EQ(stopped.status, "finished");
+      EXPECT_EQ(stopped.metrics.at("train").step.back(), end);
+      EXPECT_EQ(stopped.hash_step.back(), end);
+      EXPECT_EQ(stopped.weights.back().which, "last");
+      EXPECT_EQ(stopped.weights.back().step, end);
+      ends.insert(end);
+      // Up to there nothing is different.
+      const auto& val = stopped.metrics.at("val").values.front();
+      const auto& all = whole.metrics.at("val").values.front();
+      EXPECT_EQ(val, std::vector<double>(all.begin(), all.begin() + std::ssize(val)));
+    }
+  }
+  EXPECT_GE(ends.size(), 3U);  // else the test tells rules apart that agree here
+}
+
+TEST_F(EarlyStopTest, GoesOnAfterAnyStopWithTheSameBits) {
+  options.train.stop = StopOptions{{"val/loss"}, 12};
+  const RunContent whole = run();
+  ASSERT_LT(whole.steps, 60);
+  ASSERT_GT(whole.steps, 14);
+  expect_same_after_stops(options, *data, whole, {1, 2, 9, 12, 13, whole.steps - 1});
+}
+
+TEST_F(EarlyStopTest, TheLastStepIsTheOneWhereItStopped) {
+  options.train.stop = StopOptions{{"val/loss"}, 6};
+  options.probes.attention_maps.emplace().steps = {"last"};
+  options.probes.residual_norms.emplace().every = 1000;
+  const RunContent stopped = run();
+  ASSERT_LT(stopped.steps, 60);
+  for (const ProbeTable& probe : stopped.probes) {
+    const bool of_states = probe.name == "attention_maps" || probe.name == "residual_norms";
+    if (!of_states) continue;
+    EXPECT_EQ(probe.dimensions.front().numbers.back(), stopped.steps) << probe.name;
   }
 }
 
