@@ -47,6 +47,7 @@ void Batch::describe(const Dataset& data, Split split, std::span<const Index> in
   sparse_ = data.row_kind() == RowSpec::Kind::sparse;
   has_queries_ = queries.has_value();
   query_width_ = queries ? queries->width : 0;
+  boundary_ = queries ? narrow(queries->vocabulary - 1) : 0;
   offsets_.assign(1, 0);
   query_offsets_.assign(1, 0);
   example_.clear();
@@ -96,6 +97,17 @@ void Batch::assemble(const Dataset& data, Split split, std::span<const Index> in
     if (!query_tokens_.empty()) rows.query_tokens = query_tokens_.data() + query_offsets_[i];
     data.write(split, indices[i], rows);
     if (edges_) add_graph(data.graphs()->graph(split, indices[i]), offsets_[i]);
+  }
+}
+
+void Batch::ask(std::span<const std::vector<std::int32_t>> answers) {
+  query_offsets_.assign(1, 0);
+  query_tokens_.clear();
+  targets_.clear();
+  for (const std::vector<std::int32_t>& tokens : answers) {
+    query_tokens_.push_back(boundary_);
+    query_tokens_.insert(query_tokens_.end(), tokens.begin(), tokens.end());
+    query_offsets_.push_back(narrow(static_cast<Index>(query_tokens_.size())));
   }
 }
 

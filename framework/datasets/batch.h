@@ -16,6 +16,9 @@ class Batch {
   void reserve(const Dataset& data, Index tokens, Index examples);
   // Example indices within the split, in any order. Views of an earlier call become invalid.
   void assemble(const Dataset& data, Split split, std::span<const Index> indices);
+  // Puts other sequences in place of the answers of decoded queries, one an example: query row 0
+  // holds the boundary, row t token t − 1. There are no targets then.
+  void ask(std::span<const std::vector<std::int32_t>> answers);
   // Of the training split, changed at random as in step `step`.
   void assemble_augmented(const ImageDataset& data, std::span<const Index> indices,
                           const Augmenter& augmenter, Index step);
@@ -45,6 +48,7 @@ class Batch {
   float* values_of(std::size_t i) { return values_.data() + offsets_[i] * width_; }
 
   Index width_ = 0, query_width_ = 0;
+  std::int32_t boundary_ = 0;  // of decoded queries
   bool grids_ = false, edges_ = false, sparse_ = false, has_queries_ = false;
   std::vector<float> values_, query_values_;
   std::vector<std::int32_t> tokens_, offsets_, example_, grid_, targets_;

@@ -65,6 +65,16 @@ void write_predictions(H5Group& predictions, const std::string& split, const Pre
     group.write("position", p.position);
     group.attach_scale("position", 0, "example");
   }
+  if (p.n_decoded > 0) {
+    const Dims decoded = {static_cast<Index>(p.sequence.size()), p.n_decoded};
+    check_size(group, "decoded", p.decoded.size(), count(decoded));
+    group.write("sequence", p.sequence);
+    group.make_scale("sequence");
+    group.write("decoded", decoded, p.decoded.data());
+    group.attach_scale("decoded", 0, "sequence");
+    group.attach_scale("decoded", 1, sizes(p.n_decoded));
+    group.set_attribute("long_name", "classes decoded greedily, -1 behind the end", "decoded");
+  }
   const Dims dims = {static_cast<Index>(p.example.size()), p.n_outputs};
   check_size(group, "output", p.output.size(), count(dims));
   group.write("output", dims, p.output.data());
@@ -86,6 +96,16 @@ Predictions read_predictions(const H5Group& group) {
   p.output = group.read<float>("output");
   if (group.has_attribute("loss")) p.loss = group.text_attribute("loss");
   if (group.has_dataset("position")) p.position = group.read<Index>("position");
+  if (group.has_dataset("decoded")) {
+    p.sequence = group.read<Index>("sequence");
+    p.decoded = group.read<std::int32_t>("decoded");
+    const H5Info decoded = group.info("decoded");
+    ATTUNE_CHECK(
+        decoded.dims.size() == 2 && decoded.dims[0] == static_cast<Index>(p.sequence.size()),
+        DataError, "{}/decoded: must have two dimensions, a row for each of {} sequences",
+        group.where(), p.sequence.size());
+    p.n_decoded = decoded.dims[1];
+  }
   return p;
 }
 

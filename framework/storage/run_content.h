@@ -35,6 +35,11 @@ struct Predictions {
   std::vector<float> output;           // [n, n_outputs] logits or values
   std::string loss = "cross_entropy";  // what the metric loss is of these outputs
   std::vector<Index> position = {};  // the row in its example, where rows have targets; else empty
+  // Where answers are decoded, what each example's was: [n_sequences, n_decoded] classes, −1 behind
+  // its end; `sequence` are the examples, in the order in which they stand in `example`.
+  std::vector<Index> sequence = {};
+  std::vector<std::int32_t> decoded = {};
+  Index n_decoded = 0;
 };
 
 // A probe's dimension: "step", "layer", "parameter", … with its coordinates (numbers, or words).

@@ -24,7 +24,8 @@ namespace attune {
 //   they are known /final                <split>_<metric>, float64 scalars with split, metric,
 //   units, goal, how /predictions/<split>  example (dimension), group, target, output [example,
 //   size_<n>], and position in the example
-//                       where rows have targets
+//                       where rows have targets; where answers are decoded sequence (dimension)
+//                       and decoded [sequence, size_<n>]
 //   /probes/<name>        the dimensions' coordinates, int64 labels beside them, and float64
 //                         quantities over them; attribute comment
 //   /weights              float32 by path name, attributes which and step; further sets in

@@ -77,6 +77,9 @@ PooledPredictions pool(const SeedFiles& seed, const std::string& split) {
     all.target.insert(all.target.end(), p.target.begin(), p.target.end());
     all.output.insert(all.output.end(), p.output.begin(), p.output.end());
     all.position.insert(all.position.end(), p.position.begin(), p.position.end());
+    all.sequence.insert(all.sequence.end(), p.sequence.begin(), p.sequence.end());
+    all.decoded.insert(all.decoded.end(), p.decoded.begin(), p.decoded.end());
+    all.n_decoded = p.n_decoded;
     all.loss = p.loss;
   }
   const auto place = [&](std::size_t i) {
@@ -86,9 +89,9 @@ PooledPredictions pool(const SeedFiles& seed, const std::string& split) {
   std::iota(order.begin(), order.end(), std::size_t{0});
   std::sort(order.begin(), order.end(),
             [&](std::size_t a, std::size_t b) { return place(a) < place(b); });
+  // The decoded answers go by example, wherever they stand.
+  Predictions sorted = all;
   PooledPredictions pooled;
-  pooled.scored.n_classes = all.n_outputs;
-  pooled.scored.loss = all.loss;
   const auto width = static_cast<std::size_t>(all.n_outputs);
   for (std::size_t k = 0; k < order.size(); ++k) {
     const std::size_t i = order[k];
@@ -96,12 +99,13 @@ PooledPredictions pool(const SeedFiles& seed, const std::string& split) {
                  "the folds of seed {} test example {} twice ({} and others): they were not made "
                  "by one split. Remove the run files that do not belong here",
                  seed.seed, all.example[i], seed.paths.front());
-    pooled.example.push_back(all.example[i]);
+    sorted.example[k] = all.example[i];
+    sorted.target[k] = all.target[i];
+    std::copy_n(all.output.data() + i * width, width, sorted.output.data() + k * width);
     pooled.group.push_back(all.group[i]);
-    pooled.scored.target.push_back(all.target[i]);
-    const float* output = all.output.data() + i * width;
-    pooled.scored.logits.insert(pooled.scored.logits.end(), output, output + width);
   }
+  pooled.scored = scored(sorted);
+  pooled.example = std::move(sorted.example);
   return pooled;
 }
 
@@ -124,10 +128,17 @@ std::optional<double> seed_value(const SeedFiles& seed, const std::string& path,
   return whole ? std::optional(sum / static_cast<double>(by_fold.size())) : std::nullopt;
 }
 
-// Some of the pooled examples, by their places.
-Scored part_of(const Scored& all, std::span<const Index> examples) {
+// Some of the pooled examples, by their places, with what the metric needs.
+Scored part_of(const Scored& all, std::span<const Index> examples, const std::string& metric) {
   Scored part{all.n_classes, {}, {}, all.loss};
+  if (is_of_answers(metric)) part.answers = all.answers;
   for (const Index i : examples) {
+    if (is_of_answers(metric)) {
+      part.target.push_back(all.target[static_cast<std::size_t>(i)]);
+      if (!all.answer_of.empty())
+        part.answer_of.push_back(all.answer_of[static_cast<std::size_t>(i)]);
+      continue;
+    }
     part.target.push_back(all.target[static_cast<std::size_t>(i)]);
     const float* logits = all.logits.data() + i * all.n_classes;
     part.logits.insert(part.logits.end(), logits, logits + all.n_classes);
@@ -165,8 +176,8 @@ std::optional<CrossedEstimate> crossed_estimate(const std::string& metric,
   for (const PooledPredictions& seed : seeds)
     if (seed.example != first.example || seed.group != first.group) return std::nullopt;
   const auto value = [&](Index seed, std::span<const Index> examples) {
-    return classification_metric(metric,
-                                 part_of(seeds[static_cast<std::size_t>(seed)].scored, examples));
+    return classification_metric(
+        metric, part_of(seeds[static_cast<std::size_t>(seed)].scored, examples, metric));
   };
   const auto n_seeds = static_cast<Index>(seeds.size());
   if (metric != "loss" && metric != "accuracy")

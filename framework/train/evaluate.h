@@ -10,7 +10,8 @@
 namespace attune {
 
 // A model's outputs for every example of a split, in the split's own order. `batch` is work space.
-// A row's bits depend neither on the rule nor on what else the split holds.
+// A row's bits depend neither on the rule nor on what else the split holds. Answers that are
+// decoded are decoded greedily besides (train/decode.h).
 Predictions predict(Learner<float>& learner, const Dataset& data, Split split, BatchRule rule,
                     Batch& batch);
 

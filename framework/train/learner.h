@@ -48,6 +48,7 @@ class Learner {
   void look(const Batch& batch, Tape<Real>& tape, Capture<Real>& capture);
 
   const LossOptions& loss() const { return options_.loss; }
+  const RowSpec& data() const { return data_; }
   const Registry& registry() const { return registry_; }
   View<Real> values() const { return values_->all(); }
   View<Real> grads() const { return grads_->all(); }

@@ -67,6 +67,36 @@ std::optional<double> auc(const Scored& s) {
   return (rank_sum - 0.5 * positives * (positives + 1)) / (positives * negatives);
 }
 
+// Σ over the answers that rows [n] are of; each answer's rows stand together.
+DecodedAnswer total_of(const Scored& s, Index& n_answers, Index& n_exact) {
+  DecodedAnswer sum;
+  n_answers = n_exact = 0;
+  for (std::size_t i = 0; i < s.answer_of.size(); ++i) {
+    if (i > 0 && s.answer_of[i] == s.answer_of[i - 1]) continue;
+    const DecodedAnswer& answer = s.answers[static_cast<std::size_t>(s.answer_of[i])];
+    sum.length += answer.length;
+    sum.right += answer.right;
+    sum.edits += answer.edits;
+    n_answers += 1;
+    n_exact += answer.exact();
+  }
+  return sum;
+}
+
+std::optional<double> answer_metric(const std::string& name, const Scored& s) {
+  if (s.answer_of.empty()) return std::nullopt;
+  Index n_answers = 0, n_exact = 0;
+  const DecodedAnswer sum = total_of(s, n_answers, n_exact);
+  const auto share = [](Index part, Index whole) {
+    return static_cast<double>(part) / static_cast<double>(whole);
+  };
+  if (name == "token_accuracy") return share(sum.right, sum.length + n_answers);
+  if (name == "sequence_accuracy") return share(n_exact, n_answers);
+  if (name == "sequence_error_rate") return share(n_answers - n_exact, n_answers);
+  if (sum.length == 0) return std::nullopt;
+  return share(sum.edits, sum.length);
+}
+
 // The labels of a split, where its examples have them, with logits that favour no class.
 Scored undecided(const Dataset& data, Split split) {
   Scored labels;
@@ -84,8 +114,11 @@ bool of_rows(const std::string& name) { return name == "loss" || name == "accura
 std::string why_absent(const std::string& name, const Scored& labels, const Dataset& data,
                        Split split) {
   if (data.n_examples(split) == 0) return fmt::format("the {} split is empty", name_of(split));
-  if (!data.one_target())
-    return of_rows(name) ? "" : "where every row has a target there are loss and accuracy";
+  if (is_of_answers(name)) {
+    const auto queries = data.queries();
+    return queries && queries->decoded ? "" : "it is of data whose answers are decoded";
+  }
+  if (!data.one_target()) return of_rows(name) ? "" : "it is of examples that have one target each";
   if (classification_metric(name, labels)) return "";
   if (name == "auc" && labels.n_classes != 2)
     return fmt::format("auc needs two classes, and this data has {}", labels.n_classes);
@@ -116,8 +149,19 @@ const std::vector<MetricInfo>& classification_metrics() {
       loss_metric("cross_entropy"),
       {"accuracy", "1", "share of examples whose largest logit is the target's", "maximize"},
       {"balanced_accuracy", "1", "mean over the classes of the share recognised", "maximize"},
-      {"auc", "1", "area under the ROC curve of class 1", "maximize"}};
+      {"auc", "1", "area under the ROC curve of class 1", "maximize"},
+      {"token_accuracy", "1", "share of the wanted tokens at their place in the decoded answer",
+       "maximize"},
+      {"sequence_accuracy", "1", "share of the decoded answers that are right as a whole",
+       "maximize"},
+      {"token_error_rate", "1", "edits from the decoded to the wanted answers over their tokens",
+       "minimize"},
+      {"sequence_error_rate", "1", "share of the decoded answers with an error", "minimize"}};
   return metrics;
+}
+
+bool is_of_answers(const std::string& metric) {
+  return metric.starts_with("token_") || metric.starts_with("sequence_");
 }
 
 std::optional<double> classification_metric(const std::string& name, const Scored& scored) {
@@ -125,6 +169,7 @@ std::optional<double> classification_metric(const std::string& name, const Score
   if (name == "loss") return mean_loss(scored);
   if (name == "accuracy") return accuracy(scored);
   if (name == "balanced_accuracy") return balanced_accuracy(scored);
+  if (is_of_answers(name)) return answer_metric(name, scored);
   ATTUNE_CHECK(name == "auc", DataError, "there is no metric '{}'", name);
   return auc(scored);
 }
