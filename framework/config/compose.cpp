@@ -4,6 +4,7 @@
 #include <fstream>
 #include <set>
 
+#include "base/json.h"
 #include "base/text.h"
 #include "config/document.h"
 #include "config/overrides.h"
@@ -103,18 +104,25 @@ class Composer {
     const auto arguments = command_line(options_.overrides, cwd_.string());
     std::vector<Override> overrides = parse_overrides(arguments, diagnostics_);
     Document document;
-    const auto text = options_.text ? options_.text : read(main_, options_.path);
-    if (!text) return document;
-    const LoadedText loaded = make_source(options_.path, main_.parent_path().string(), 0, *text);
-    auto body = parse_document(loaded, diagnostics_);
-    if (!body) return document;
+    auto body = options_.body;
+    std::shared_ptr<Source> source;
+    if (body) {
+      source = std::make_shared<Source>(*body->at.source);
+    } else {
+      const auto text = options_.text ? options_.text : read(main_, options_.path);
+      if (!text) return document;
+      const LoadedText loaded = make_source(options_.path, main_.parent_path().string(), 0, *text);
+      body = parse_document(loaded, diagnostics_);
+      if (!body) return document;
+      source = loaded.source;
+    }
 
-    const std::vector<Choice> choices = layers(take_defaults(*body, loaded.source), overrides);
-    document.root = {.kind = Node::Kind::map, .entries = {}, .at = {loaded.source, 1, 1}};
+    const std::vector<Choice> choices = layers(take_defaults(*body, source), overrides);
+    document.root = {.kind = Node::Kind::map, .entries = {}, .at = {source, 1, 1}};
     for (const Choice& choice : choices) {
       const int layer = next_layer_++;
       if (choice.is_self()) {
-        loaded.source->layer = layer;
+        source->layer = layer;
         merge(document.root, *body, "", diagnostics_);
       } else if (auto group = load_group(choice, layer)) {
         merge(document.root, nested(choice.group, std::move(*group), choice.at), "", diagnostics_);
@@ -317,6 +325,34 @@ class Composer {
 
 Document compose(const LoadOptions& options, Diagnostics& diagnostics) {
   return Composer(options, diagnostics).compose();
+}
+
+void set_value(Document& document, std::string_view dotted, Node value, const Origin& at,
+               Diagnostics& diagnostics) {
+  merge(document.root, nested(dotted, std::move(value), at), "", diagnostics);
+}
+
+std::string flow_text(const Node& value) {
+  std::vector<std::string> parts;
+  switch (value.kind) {
+    case Node::Kind::null:
+      return "null";
+    case Node::Kind::scalar: {
+      const bool plain = std::all_of(value.text.begin(), value.text.end(), [](char c) {
+        return std::isalnum(static_cast<unsigned char>(c)) || std::strchr("_-./+", c);
+      });
+      // A text of JSON is one of YAML.
+      return plain && !value.quoted ? value.text : Json(value.text).dump();
+    }
+    case Node::Kind::list:
+      for (const Node& item : value.items) parts.push_back(flow_text(item));
+      return "[" + join(parts) + "]";
+    case Node::Kind::map:
+      break;
+  }
+  for (const Node::Entry& entry : value.entries)
+    parts.push_back(to_text(FieldValue(entry.key)) + ": " + flow_text(entry.value));
+  return "{" + join(parts) + "}";
 }
 
 Document compose_overrides(const std::vector<std::string>& overrides, Diagnostics& diagnostics) {

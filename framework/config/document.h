@@ -54,6 +54,7 @@ struct LoadOptions {
       cwd;  // what relative paths on the command line are relative to; empty: the current folder
   std::optional<std::string>
       text;  // the YAML itself (of a run file); `path` then only names it in messages
+  std::optional<Node> body = {};  // the file's map itself, already read; `path` as with text
 };
 
 // A study's YAML, composed: its groups, its body, the command line, in layers, later wins.
@@ -76,6 +77,13 @@ struct Document {
 // `model=NAME` picks another file in the group's place, or adds one after the file. A later layer
 // that changes a nested map's `kind` drops the other keys of the map, with a note.
 Document compose(const LoadOptions& options, Diagnostics& diagnostics);
+
+// Lays a value over what a document has at a dotted key, as a later layer does.
+void set_value(Document& document, std::string_view dotted, Node value, const Origin& at,
+               Diagnostics& diagnostics);
+
+// A value on one line as YAML reads it again, "{a: [1, 'x']}". Paths and texts are as written.
+std::string flow_text(const Node& value);
 
 // The command line's key=value alone, as a document: for options that no file gives.
 Document compose_overrides(const std::vector<std::string>& overrides, Diagnostics& diagnostics);

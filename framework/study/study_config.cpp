@@ -8,6 +8,7 @@
 #include "base/files.h"
 #include "base/hash.h"
 #include "base/text.h"
+#include "study/ablation.h"
 
 namespace attune {
 
@@ -40,6 +41,7 @@ void refuse_group_file(const Document& document, const LoadOptions& load,
 }  // namespace
 
 Study load_study(const LoadOptions& load, std::span<const Kind> kinds) {
+  if (is_ablation(load)) return load_ablation(load, kinds);
   Diagnostics diagnostics;
   const Document document = compose(load, diagnostics);
   if (document.usable) refuse_group_file(document, load, kinds, diagnostics);

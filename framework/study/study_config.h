@@ -12,8 +12,11 @@ namespace attune {
 
 // A study's file, read, checked and bound.
 struct Study {
-  std::vector<Row> rows;  // the experiment's own first, then its baselines; names differ
+  // The reference first, then the baselines of an experiment or the levels of an ablation; names
+  // differ.
+  std::vector<Row> rows;
   std::vector<Diagnostic> notes;
+  std::string text = {};  // of an ablation, what yaml() is
 
   const Row& reference() const { return rows.front(); }
   const Row* find(std::string_view row) const;
@@ -21,7 +24,7 @@ struct Study {
   const Row& row_of(const Trial& trial) const;
   const std::string& name() const { return reference().options->name; }
   // The resolved config, which reads back to the same leaves.
-  std::string yaml() const { return dump(*reference().fields); }
+  std::string yaml() const { return text.empty() ? dump(*reference().fields) : text; }
 };
 
 // Throws InvalidConfig with all that is wrong.
