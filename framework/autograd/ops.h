@@ -85,6 +85,11 @@ struct RepeatOptions {
   void fields(FieldList& f);
 };
 
+struct MeanHeadsOptions {
+  Index n_heads = 1;
+  void fields(FieldList& f);
+};
+
 struct SinusoidalOptions {
   Index period = 0;  // 0: none
   void fields(FieldList& f);
@@ -110,10 +115,11 @@ struct PositionOptions {
 
 extern const Op linear_op, add_op, relu_op, silu_op, gelu_op, layer_norm_op, rms_norm_op,
     softmax_op, sparsemax_op, entmax15_op, embedding_op, rope_op, attention_op, head_norm_op,
-    scale_heads_op, repeat_columns_op, elu_plus_one_op, linear_attention_op, performer_features_op,
-    project_rows_op, cross_entropy_op, mse_op, binary_cross_entropy_op, dropout_op,
-    dropout_residual_op, mean_pool_op, first_row_op, attention_pool_op, insert_cls_op,
-    position_2d_op, position_1d_op, sinusoidal_op;
+    scale_heads_op, repeat_columns_op, concat_columns_op, mean_heads_op, elu_op, elu_plus_one_op,
+    linear_attention_op, performer_features_op, project_rows_op, cross_entropy_op, mse_op,
+    binary_cross_entropy_op, dropout_op, dropout_residual_op, mean_pool_op, sum_pool_op,
+    repeat_rows_op, first_row_op, attention_pool_op, insert_cls_op, position_2d_op, position_1d_op,
+    sinusoidal_op;
 
 // Logical coordinates of packed rows, which key dropout masks: [n] each.
 struct RowCoordinates {
@@ -197,6 +203,20 @@ template <class Real>
 Var repeat_columns(Tape<Real>& t, Var x, Index times) {
   return t.apply(repeat_columns_op, {x}, {}, RepeatOptions{times});
 }
+// [a, b], side by side.
+template <class Real>
+Var concat_columns(Tape<Real>& t, Var a, Var b) {
+  return t.apply(concat_columns_op, {a, b});
+}
+// The mean of the heads of each row.
+template <class Real>
+Var mean_heads(Tape<Real>& t, Var x, Index n_heads) {
+  return t.apply(mean_heads_op, {x}, {}, MeanHeadsOptions{n_heads});
+}
+template <class Real>
+Var elu(Tape<Real>& t, Var x) {
+  return t.apply(elu_op, {x});
+}
 template <class Real>
 Var elu_plus_one(Tape<Real>& t, Var x) {
   return t.apply(elu_plus_one_op, {x});
@@ -225,6 +245,15 @@ Var embedding(Tape<Real>& t, Var table, View<const std::int32_t> ids) {
 template <class Real>
 Var mean_pool(Tape<Real>& t, Var x, View<const std::int32_t> offsets) {
   return t.apply(mean_pool_op, {x}, {offsets});
+}
+template <class Real>
+Var sum_pool(Tape<Real>& t, Var x, View<const std::int32_t> offsets) {
+  return t.apply(sum_pool_op, {x}, {offsets});
+}
+// Row e of x for every row of example e.
+template <class Real>
+Var repeat_rows(Tape<Real>& t, Var x, View<const std::int32_t> offsets) {
+  return t.apply(repeat_rows_op, {x}, {offsets});
 }
 template <class Real>
 Var first_row(Tape<Real>& t, Var x, View<const std::int32_t> offsets) {

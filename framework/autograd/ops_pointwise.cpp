@@ -37,6 +37,11 @@ void silu_forward(OpCall<Real>& c) {
 
 template <class Real>
 void elu_forward(OpCall<Real>& c) {
+  kernels::elu<Real>(c.in[0], c.out[0], c.saved[0]);
+}
+
+template <class Real>
+void elu_plus_one_forward(OpCall<Real>& c) {
   kernels::elu_plus_one<Real>(c.in[0], c.out[0], c.saved[0]);
 }
 
@@ -164,6 +169,17 @@ const Op silu_op{
     .f64 = {with_slope<double>, silu_forward<double>, chain_slope<double>},
 };
 
+const Op elu_op{
+    .name = "elu",
+    .maths = "y = x above 0, else exp(x) − 1",
+    .inputs = {{"x", "any"}},
+    .indices = {},
+    .outputs = {{"y", "as x"}},
+    .options = make_options<NoOptions>,
+    .f32 = {with_slope<float>, elu_forward<float>, chain_slope<float>},
+    .f64 = {with_slope<double>, elu_forward<double>, chain_slope<double>},
+};
+
 const Op elu_plus_one_op{
     .name = "elu_plus_one",
     .maths = "y = x + 1 above 0, else exp(x)",
@@ -171,8 +187,8 @@ const Op elu_plus_one_op{
     .indices = {},
     .outputs = {{"y", "as x"}},
     .options = make_options<NoOptions>,
-    .f32 = {with_slope<float>, elu_forward<float>, chain_slope<float>},
-    .f64 = {with_slope<double>, elu_forward<double>, chain_slope<double>},
+    .f32 = {with_slope<float>, elu_plus_one_forward<float>, chain_slope<float>},
+    .f64 = {with_slope<double>, elu_plus_one_forward<double>, chain_slope<double>},
 };
 
 const Op gelu_op{

@@ -127,6 +127,40 @@ void mean_pool_backward(OpCall<Real>& c) {
 }
 
 template <class Real>
+void sum_pool_shapes(const OpCall<Real>& c, OpShapes& s) {
+  pool_shapes(c, sum_pool_op, s);
+}
+template <class Real>
+void sum_pool_forward(OpCall<Real>& c) {
+  kernels::sum_pool<Real>(c.in[0], c.index[0], c.out[0]);
+}
+template <class Real>
+void sum_pool_backward(OpCall<Real>& c) {
+  kernels::sum_pool_backward<Real>(c.grad_out[0], c.index[0], c.grad_in[0]);
+}
+
+// The offsets bound y's rows, so that their end says how many these are.
+template <class Real>
+void repeat_rows_shapes(const OpCall<Real>& c, OpShapes& s) {
+  const Shape x = rank_of(c, repeat_rows_op, 0, 2);
+  const Index size = index_size(c, repeat_rows_op, 0);
+  ATTUNE_CHECK(size == x[0] + 1, ShapeError,
+               "[repeat_rows] offsets bound {} examples, and x {} has {} rows: one an example",
+               size - 1, x.text(), x[0]);
+  const Index n = c.index[0][x[0]];
+  check_offsets(c, repeat_rows_op, 0, n);
+  s.out[0] = {n, x[1]};
+}
+template <class Real>
+void repeat_rows_forward(OpCall<Real>& c) {
+  kernels::repeat_rows<Real>(c.in[0], c.index[0], c.out[0]);
+}
+template <class Real>
+void repeat_rows_backward(OpCall<Real>& c) {
+  kernels::repeat_rows_backward<Real>(c.grad_out[0], c.index[0], c.grad_in[0]);
+}
+
+template <class Real>
 void first_row_shapes(const OpCall<Real>& c, OpShapes& s) {
   pool_shapes(c, first_row_op, s);
 }
@@ -240,6 +274,28 @@ const Op mean_pool_op{
     .options = make_options<NoOptions>,
     .f32 = {mean_pool_shapes<float>, mean_pool_forward<float>, mean_pool_backward<float>},
     .f64 = {mean_pool_shapes<double>, mean_pool_forward<double>, mean_pool_backward<double>},
+};
+
+const Op sum_pool_op{
+    .name = "sum_pool",
+    .maths = "y_e = sum of the example's rows",
+    .inputs = {{"x", "[n, d]"}},
+    .indices = {{"offsets", "[B+1]", false, &absent::one_sequence}},
+    .outputs = {{"y", "[B, d]"}},
+    .options = make_options<NoOptions>,
+    .f32 = {sum_pool_shapes<float>, sum_pool_forward<float>, sum_pool_backward<float>},
+    .f64 = {sum_pool_shapes<double>, sum_pool_forward<double>, sum_pool_backward<double>},
+};
+
+const Op repeat_rows_op{
+    .name = "repeat_rows",
+    .maths = "y_i = x_e for every row i of example e",
+    .inputs = {{"x", "[B, d]"}},
+    .indices = {{"offsets", "[B+1]"}},
+    .outputs = {{"y", "[n, d]"}},
+    .options = make_options<NoOptions>,
+    .f32 = {repeat_rows_shapes<float>, repeat_rows_forward<float>, repeat_rows_backward<float>},
+    .f64 = {repeat_rows_shapes<double>, repeat_rows_forward<double>, repeat_rows_backward<double>},
 };
 
 const Op first_row_op{

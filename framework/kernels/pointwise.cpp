@@ -74,6 +74,14 @@ ValueAndSlope<Real> elu_plus_one_of(Vec<Real> x) {
   return {select(below, power, x + one), select(below, power, one)};
 }
 
+// Accurate near 0, which elu_plus_one less 1 would not be.
+template <class Real>
+ValueAndSlope<Real> elu_of(Vec<Real> x) {
+  const auto below = x <= Vec<Real>(Real(0));
+  const Vec<Real> z = min(x, Vec<Real>(Real(0)));
+  return {select(below, expm1(z), x), select(below, exp(z), Vec<Real>(Real(1)))};
+}
+
 }  // namespace
 
 template <class Real>
@@ -164,6 +172,13 @@ void elu_plus_one(View<const Real> x, View<Real> y, View<Real> slope) {
   map_with_slope("elu_plus_one", x, y, slope, 0.5, elu_plus_one_of<Real>);
 }
 
+template <class Real>
+void elu(View<const Real> x, View<Real> y, View<Real> slope) {
+  map_with_slope("elu", x, y, slope, 0.6, elu_of<Real>);
+}
+
+template void elu(View<const float>, View<float>, View<float>);
+template void elu(View<const double>, View<double>, View<double>);
 template void elu_plus_one(View<const float>, View<float>, View<float>);
 template void elu_plus_one(View<const double>, View<double>, View<double>);
 template void fill(float, View<float>);

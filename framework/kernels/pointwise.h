@@ -52,4 +52,8 @@ void gelu(GeluForm form, View<const Real> x, View<Real> y, View<Real> slope);
 template <class Real>
 void elu_plus_one(View<const Real> x, View<Real> y, View<Real> slope);
 
+// y = elu(x) = x above 0, else eˣ − 1 (Clevert et al. 2016). slope as above.
+template <class Real>
+void elu(View<const Real> x, View<Real> y, View<Real> slope);
+
 }  // namespace attune::kernels

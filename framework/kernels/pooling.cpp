@@ -37,7 +37,59 @@ void add_scaled(const Real* from, Real factor, Index d, Real* to) {
   });
 }
 
+// pooled_e += Σ_i rows_i over the example's rows.
+template <class Real>
+void add_sums(const char* kernel, View<const Real> rows, View<const std::int32_t> offsets,
+              View<Real> pooled) {
+  const Index d = rows.dim(1);
+  for_examples(kernel, offsets, static_cast<double>(rows.size()) * 0.3,
+               [&](Index begin, Index end, Index e) {
+                 for_lanes<Real>(d, [&](Index j, auto lanes) {
+                   Vec<Real> total = lanes.load(pooled.data() + e * d + j);
+                   for (Index i = begin; i < end; ++i) total += lanes.load(rows.data() + i * d + j);
+                   lanes.store(pooled.data() + e * d + j, total);
+                 });
+               });
+}
+
 }  // namespace
+
+template <class Real>
+void sum_pool(View<const Real> x, View<const std::int32_t> offsets, View<Real> y) {
+  check_pool("sum_pool", x, "x", offsets, y, "y");
+  std::fill(y.begin(), y.end(), Real(0));
+  add_sums("sum_pool", x, offsets, y);
+}
+
+template <class Real>
+void sum_pool_backward(View<const Real> dy, View<const std::int32_t> offsets, View<Real> dx) {
+  if (!dx) return;
+  const Sizes s = check_pool("sum_pool_backward", dx, "dx", offsets, dy, "dy");
+  for_examples("sum_pool_backward", offsets, static_cast<double>(s.n * s.d) * 0.3,
+               [&](Index begin, Index end, Index e) {
+                 for (Index i = begin; i < end; ++i) {
+                   add_scaled(dy.data() + e * s.d, Real(1), s.d, dx.data() + i * s.d);
+                 }
+               });
+}
+
+template <class Real>
+void repeat_rows(View<const Real> x, View<const std::int32_t> offsets, View<Real> y) {
+  const Sizes s = check_pool("repeat_rows", y, "y", offsets, x, "x");
+  for_examples("repeat_rows", offsets, static_cast<double>(s.n * s.d) * 0.2,
+               [&](Index begin, Index end, Index e) {
+                 for (Index i = begin; i < end; ++i) {
+                   std::copy_n(x.data() + e * s.d, s.d, y.data() + i * s.d);
+                 }
+               });
+}
+
+template <class Real>
+void repeat_rows_backward(View<const Real> dy, View<const std::int32_t> offsets, View<Real> dx) {
+  if (!dx) return;
+  check_pool("repeat_rows_backward", dy, "dy", offsets, dx, "dx");
+  add_sums("repeat_rows_backward", dy, offsets, dx);
+}
 
 template <class Real>
 void mean_pool(View<const Real> x, View<const std::int32_t> offsets, View<Real> y) {
@@ -141,6 +193,10 @@ void attention_pool_backward(View<const Real> dy, View<const Real> x, View<const
       });
 }
 
+template void sum_pool(View<const float>, View<const std::int32_t>, View<float>);
+template void sum_pool_backward(View<const float>, View<const std::int32_t>, View<float>);
+template void repeat_rows(View<const float>, View<const std::int32_t>, View<float>);
+template void repeat_rows_backward(View<const float>, View<const std::int32_t>, View<float>);
 template void mean_pool(View<const float>, View<const std::int32_t>, View<float>);
 template void mean_pool_backward(View<const float>, View<const std::int32_t>, View<float>);
 template void first_pool(View<const float>, View<const std::int32_t>, View<float>);
@@ -149,6 +205,10 @@ template void attention_pool(View<const float>, View<const float>, View<const st
                              View<float>, View<float>);
 template void attention_pool_backward(View<const float>, View<const float>, View<const float>,
                                       View<const std::int32_t>, View<float>, View<float>);
+template void sum_pool(View<const double>, View<const std::int32_t>, View<double>);
+template void sum_pool_backward(View<const double>, View<const std::int32_t>, View<double>);
+template void repeat_rows(View<const double>, View<const std::int32_t>, View<double>);
+template void repeat_rows_backward(View<const double>, View<const std::int32_t>, View<double>);
 template void mean_pool(View<const double>, View<const std::int32_t>, View<double>);
 template void mean_pool_backward(View<const double>, View<const std::int32_t>, View<double>);
 template void first_pool(View<const double>, View<const std::int32_t>, View<double>);

@@ -15,6 +15,19 @@ void mean_pool(View<const Real> x, View<const std::int32_t> offsets, View<Real> 
 template <class Real>
 void mean_pool_backward(View<const Real> dy, View<const std::int32_t> offsets, View<Real> dx);
 
+// y_e = sum of the example's rows, in their order.
+template <class Real>
+void sum_pool(View<const Real> x, View<const std::int32_t> offsets, View<Real> y);
+template <class Real>
+void sum_pool_backward(View<const Real> dy, View<const std::int32_t> offsets, View<Real> dx);
+
+// The other way round: y_i = x_e for every row i of example e.  x [B, d] -> y [n, d]
+template <class Real>
+void repeat_rows(View<const Real> x, View<const std::int32_t> offsets, View<Real> y);
+// dx_e += the sum of dy over the example's rows, in their order.
+template <class Real>
+void repeat_rows_backward(View<const Real> dy, View<const std::int32_t> offsets, View<Real> dx);
+
 // y_e = the example's first row (its cls row).
 template <class Real>
 void first_pool(View<const Real> x, View<const std::int32_t> offsets, View<Real> y);

@@ -35,6 +35,11 @@ def silu(rng, choices, number):
 
 
 @op
+def elu(rng, choices, number):
+    return {"x": any_shape(rng)}, {}, lambda t, o: {"y": torch.where(t["x"] > 0, t["x"], torch.expm1(t["x"].clamp(max=0)))}
+
+
+@op
 def elu_plus_one(rng, choices, number):
     return {"x": any_shape(rng)}, {}, lambda t, o: {"y": torch.where(t["x"] > 0, t["x"] + 1, t["x"].clamp(max=0).exp())}
 
@@ -139,6 +144,19 @@ def scale_heads(rng, choices, number):
 def repeat_columns(rng, choices, number):
     o = {"times": size(rng, 9)} if number % 5 else {}
     return {"x": normal(rng, size(rng, 40), size(rng, 40))}, o, lambda t, o: {"y": t["x"].repeat(1, o["times"])}
+
+
+@op
+def concat_columns(rng, choices, number):
+    n = size(rng, 40)
+    return {"a": normal(rng, n, size(rng, 40)), "b": normal(rng, n, size(rng, 40))}, {}, lambda t, o: {"y": torch.cat([t["a"], t["b"]], 1)}
+
+
+@op
+def mean_heads(rng, choices, number):
+    o = {"n_heads": size(rng, 9)} if number % 5 else {}
+    n, d = size(rng, 40), size(rng, 40)
+    return {"x": normal(rng, n, o.get("n_heads", 1) * d)}, o, lambda t, o: {"y": t["x"].view(n, o["n_heads"], d).mean(1)}
 
 
 @op

@@ -108,6 +108,21 @@ def mean_pool(rng, choices, number):
 
 
 @op
+def sum_pool(rng, choices, number):
+    offsets, n = pack(rng, number)
+    a = with_offsets({"x": normal(rng, n, size(rng))}, offsets)
+    return a, {}, lambda t, o: {"y": by_sequence(t, lambda rows: t["x"][rows].sum(0, keepdim=True))}
+
+
+@op
+def repeat_rows(rng, choices, number):
+    lengths = rng.integers(0, 30, rng.integers(1, 6))
+    lengths[0] += 1
+    a = {"x": normal(rng, len(lengths), size(rng)), "offsets": np.r_[0, lengths.cumsum()].astype("i4")}
+    return a, {}, lambda t, o: {"y": t["x"].repeat_interleave(t["offsets"].diff().long(), 0)}
+
+
+@op
 def first_row(rng, choices, number):
     offsets, n = pack(rng, number, least=1)
     a = with_offsets({"x": normal(rng, n, size(rng))}, offsets)

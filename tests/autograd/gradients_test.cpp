@@ -3,66 +3,17 @@
 // not vanish: a check of zeros against zeros would pass (tiny-dnn's did).
 #include <gtest/gtest.h>
 
-#include <cmath>
-#include <map>
-#include <set>
-
-#include "autograd/gradient_check.h"
-#include "autograd/ops.h"
 #include "kernels/attention/parts.h"
+#include "tests/autograd/gradient_cases.h"
 
-namespace attune {
+namespace attune::gradients {
 namespace {
-
-using Ids = std::vector<std::int32_t>;
-
-View<const std::int32_t> view(const Ids& v) {
-  static const std::int32_t kNothing = 0;
-  return {v.empty() ? &kNothing : v.data(), {static_cast<Index>(v.size())}};
-}
-
-// The same numbers in the tape's memory, where backward still finds them.
-View<const std::int32_t> kept(Tape<double>& t, const Ids& v) {
-  const auto copy = t.arena().view<std::int32_t>({static_cast<Index>(v.size())});
-  std::copy(v.begin(), v.end(), copy.begin());
-  return copy;
-}
-
-struct Case {
-  std::string what;
-  std::vector<CheckedInput> inputs;
-  std::function<Var(Tape<double>&, std::span<const Var>)> f;
-  std::set<std::string> flat = {};  // inputs that the mathematics gives no gradient
-};
-
-// Rows by example: each includes one example alone, odd lengths and examples without rows.
-const std::vector<Ids> kOffsets = {{0, 1}, {0, 3, 3, 8}, {0, 0, 7}, {0, 5, 6, 13, 13}, {0, 17}};
-const std::vector<Shape> kMatrices = {{1, 1}, {3, 5}, {7, 16}, {5, 33}, {2, 70}};
-
-Index rows(const Ids& offsets) { return offsets.back(); }
-Index examples(const Ids& offsets) { return static_cast<Index>(offsets.size()) - 1; }
-
-CheckedInput input(const std::string& name, const Shape& shape, double scale = 1.5) {
-  return random_input(name, shape, 7, scale);
-}
 
 // Well inside (0, 1).
 CheckedInput probabilities(CheckedInput in) {
   for (double& x : in.values) x = 0.1 + 0.8 / (1 + std::exp(-x));
   return in;
 }
-
-// Coordinates of packed rows: examples 40, 41, … of three rows each.
-RowCoordinates coordinates(Tape<double>& t, Index n) {
-  Ids example, token;
-  for (Index i = 0; i < n; ++i) {
-    example.push_back(static_cast<std::int32_t>(40 + i / 3));
-    token.push_back(static_cast<std::int32_t>(i % 3));
-  }
-  return {kept(t, example), kept(t, token)};
-}
-
-using Cases = std::map<std::string, std::vector<Case>>;
 
 void matrix_cases(Cases& cases) {
   for (const Shape& s : kMatrices) {
@@ -403,6 +354,7 @@ const Cases& all_cases() {
     attention_cases(c);
     head_cases(c);
     linear_attention_cases(c);
+    graph_cases(c);
     return c;
   }();
   return cases;
@@ -472,4 +424,4 @@ TEST(GradientCheck, AnAbsurdStepFails) {
 }
 
 }  // namespace
-}  // namespace attune
+}  // namespace attune::gradients

@@ -81,6 +81,16 @@ TYPED_TEST(Math, ExponentialsAreWithinOneUlp) {
             1.0);
 }
 
+TYPED_TEST(Math, ExponentialsLessOneKeepTheirRelativeAccuracyNearZero) {
+  using R = TypeParam;
+  for (double end : {1e-30, 1e-3, 0.4, 1.1, 30.0, this->kNatural}) {
+    EXPECT_LE(worst<R>([](Vec<R> x) { return expm1(x); }, [](auto x) { return std::expm1(x); },
+                       -end, end),
+              2.1)
+        << end;
+  }
+}
+
 TYPED_TEST(Math, LogarithmIsWithinOneUlp) {
   using R = TypeParam;
   const Lane<R> f = [](Vec<R> x) { return log(x); };

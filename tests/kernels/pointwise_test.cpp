@@ -21,6 +21,7 @@ struct Map {
   const char* name;
   std::function<void(View<const Real>, View<Real>, View<Real>)> kernel;
   std::function<long double(long double)> truth;
+  int far_left = 0;  // its value at −1000
 };
 
 template <class Real>
@@ -35,6 +36,8 @@ std::vector<Map<Real>> maps() {
          const auto u = std::sqrt(2 / 3.14159265358979323846L) * (x + 0.044715L * x * x * x);
          return x * (1 + std::tanh(u)) / 2;
        }},
+      {"elu", [](auto x, auto y, auto s) { elu<Real>(x, y, s); },
+       [](auto x) { return x > 0 ? x : std::expm1(x); }, -1},
   };
 }
 
@@ -94,8 +97,19 @@ TYPED_TEST(Pointwise, ActivationsPassNanAndSaturate) {
     map.kernel(in(x), y.view(), {});
     EXPECT_TRUE(std::isnan(y[0]));
     EXPECT_EQ(y[1], inf);
-    EXPECT_EQ(y[2], TypeParam(0));
+    EXPECT_EQ(y[2], TypeParam(map.far_left));
     EXPECT_EQ(y[3], TypeParam(1000));
+  }
+}
+
+// eˣ less 1 has lost all digits of x there.
+TYPED_TEST(Pointwise, EluKeepsItsRelativeAccuracyNearZero) {
+  Array<TypeParam> x({25}), y({25});
+  for (Index i = 0; i < 25; ++i) x[i] = -std::exp(TypeParam(i - 25));
+  elu(in(x), y.view(), {});
+  for (Index i = 0; i < 25; ++i) {
+    const TypeParam want = std::expm1(x[i]);
+    EXPECT_NEAR(y[i], want, 3 * std::numeric_limits<TypeParam>::epsilon() * -want) << x[i];
   }
 }
 
@@ -174,7 +188,7 @@ TYPED_TEST(Pointwise, BitsDoNotDependOnThreads) {
   const auto x = this->inputs(n);
   testing::expect_same_on_threads<TypeParam>(
       {"silu", "gelu", "relu", "relu_backward", "add", "accumulate", "scale", "scale_backward",
-       "chain", "fill"},
+       "chain", "fill", "elu"},
       [&] {
         Array<TypeParam> y({n}), slope({n}), r({n}), dx({n}), filled({n});
         silu(in(x), y.view(), slope.view());
@@ -187,6 +201,7 @@ TYPED_TEST(Pointwise, BitsDoNotDependOnThreads) {
         scale_backward(TypeParam(0.1), in(r), dx.view());
         chain(in(slope), in(r), dx.view());
         fill(TypeParam(2), filled.view());
+        elu(in(dx), dx.view(), {});
         return std::vector{y, slope, r, dx, filled};
       });
 }
