@@ -95,6 +95,11 @@ struct SinusoidalOptions {
   void fields(FieldList& f);
 };
 
+struct GruOptions {
+  bool reverse = false;  // each sequence is read from its last row on
+  void fields(FieldList& f);
+};
+
 struct CrossEntropyOptions {
   double label_smoothing = 0.0;
   Index ignore_index = -100;
@@ -119,7 +124,7 @@ extern const Op linear_op, add_op, relu_op, silu_op, gelu_op, layer_norm_op, rms
     linear_attention_op, performer_features_op, project_rows_op, cross_entropy_op, mse_op,
     binary_cross_entropy_op, dropout_op, dropout_residual_op, mean_pool_op, sum_pool_op,
     repeat_rows_op, first_row_op, attention_pool_op, insert_cls_op, position_2d_op, position_1d_op,
-    sinusoidal_op;
+    sinusoidal_op, tanh_op, concat_rows_op, gru_op;
 
 // Logical coordinates of packed rows, which key dropout masks: [n] each.
 struct RowCoordinates {
@@ -137,6 +142,10 @@ Var add(Tape<Real>& t, Var a, Var b) {
 template <class Real>
 Var gelu(Tape<Real>& t, Var x, const GeluOptions& options = {}) {
   return t.apply(gelu_op, {x}, {}, options);
+}
+template <class Real>
+Var tanh(Tape<Real>& t, Var x) {
+  return t.apply(tanh_op, {x});
 }
 template <class Real>
 Var layer_norm(Tape<Real>& t, Var x, Var gain, Var bias, const NormOptions& options = {}) {
@@ -237,6 +246,20 @@ template <class Real>
 Var project_rows(Tape<Real>& t, Var x, Var weight, View<const std::int32_t> offsets) {
   return t.apply(project_rows_op, {x, weight}, {offsets});
 }
+// What a GRU learns; h0 may be absent.
+struct GruVars {
+  Var w_ih, w_hh, b_ih, b_hh;
+};
+// The state behind each row; output(y, 1) is that behind each sequence.
+template <class Real>
+Var gru(Tape<Real>& t, Var x, const GruVars& learned, Var h0, View<const std::int32_t> offsets,
+        const GruOptions& options = {}) {
+  return t.apply(gru_op, {x, learned.w_ih, learned.w_hh, learned.b_ih, learned.b_hh, h0}, {offsets},
+                 options);
+}
+// The rows of all parts, one part behind the other; one part is itself.
+template <class Real>
+Var concat_rows(Tape<Real>& t, std::span<const Var> parts);
 // Rows of a table, or of any node: gathers.
 template <class Real>
 Var embedding(Tape<Real>& t, Var table, View<const std::int32_t> ids) {

@@ -56,6 +56,16 @@ void relu_backward(OpCall<Real>& c) {
 }
 
 template <class Real>
+void tanh_forward(OpCall<Real>& c) {
+  kernels::tanh<Real>(c.in[0], c.out[0]);
+}
+
+template <class Real>
+void tanh_backward(OpCall<Real>& c) {
+  kernels::tanh_backward<Real>(c.grad_out[0], c.out[0], c.grad_in[0]);
+}
+
+template <class Real>
 void add_shapes(const OpCall<Real>& c, OpShapes& s) {
   same_shape(c, add_op, 1, c.in[0].shape());
   s.out[0] = c.in[0].shape();
@@ -178,6 +188,17 @@ const Op elu_op{
     .options = make_options<NoOptions>,
     .f32 = {with_slope<float>, elu_forward<float>, chain_slope<float>},
     .f64 = {with_slope<double>, elu_forward<double>, chain_slope<double>},
+};
+
+const Op tanh_op{
+    .name = "tanh",
+    .maths = "y = tanh(x)",
+    .inputs = {{"x", "any"}},
+    .indices = {},
+    .outputs = {{"y", "as x"}},
+    .options = make_options<NoOptions>,
+    .f32 = {as_first<float>, tanh_forward<float>, tanh_backward<float>},
+    .f64 = {as_first<double>, tanh_forward<double>, tanh_backward<double>},
 };
 
 const Op elu_plus_one_op{

@@ -1,4 +1,6 @@
 // Ops on packed rows: embedding, positions, class token, pooling.
+#include <algorithm>
+
 #include "autograd/absent.h"
 #include "autograd/op_checks.h"
 #include "autograd/ops.h"
@@ -105,6 +107,35 @@ void insert_cls_forward(OpCall<Real>& c) {
 template <class Real>
 void insert_cls_backward(OpCall<Real>& c) {
   kernels::insert_cls_backward<Real>(c.grad_out[0], c.index[0], c.grad_in[0], c.grad_in[1]);
+}
+
+// Up to seven matrices of one width; those behind the first may be absent.
+template <class Real>
+void concat_rows_shapes(const OpCall<Real>& c, OpShapes& s) {
+  const Index d = rank_of(c, concat_rows_op, 0, 2)[1];
+  Index n = 0;
+  for (std::size_t i = 0; i < concat_rows_op.inputs.size(); ++i) {
+    if (!c.in[i]) continue;
+    const Index rows = rank_of(c, concat_rows_op, i, 2)[0];
+    same_shape(c, concat_rows_op, i, {rows, d});
+    n += rows;
+  }
+  s.out[0] = {n, d};
+}
+template <class Real>
+void concat_rows_forward(OpCall<Real>& c) {
+  Real* to = c.out[0].data();
+  for (const View<const Real>& x : c.in)
+    if (x) to = std::copy(x.begin(), x.end(), to);
+}
+template <class Real>
+void concat_rows_backward(OpCall<Real>& c) {
+  const Real* from = c.grad_out[0].data();
+  for (std::size_t i = 0; i < c.in.size(); ++i) {
+    if (!c.in[i]) continue;
+    if (c.grad_in[i]) kernels::accumulate<Real>({from, c.in[i].shape()}, c.grad_in[i]);
+    from += c.in[i].size();
+  }
 }
 
 // One row for each example.
@@ -265,6 +296,23 @@ const Op insert_cls_op{
     .f64 = {insert_cls_shapes<double>, insert_cls_forward<double>, insert_cls_backward<double>},
 };
 
+const Op concat_rows_op{
+    .name = "concat_rows",
+    .maths = "y = the rows of a, then those of b, …",
+    .inputs = {{"a", "[n_a, d]"},
+               {"b", "[n_b, d]", true},
+               {"c", "[n_c, d]", true},
+               {"d", "[n_d, d]", true},
+               {"e", "[n_e, d]", true},
+               {"f", "[n_f, d]", true},
+               {"g", "[n_g, d]", true}},
+    .indices = {},
+    .outputs = {{"y", "[n_a + n_b + …, d]"}},
+    .options = make_options<NoOptions>,
+    .f32 = {concat_rows_shapes<float>, concat_rows_forward<float>, concat_rows_backward<float>},
+    .f64 = {concat_rows_shapes<double>, concat_rows_forward<double>, concat_rows_backward<double>},
+};
+
 const Op mean_pool_op{
     .name = "mean_pool",
     .maths = "y_e = mean of the example's rows, 0 of none",
@@ -321,5 +369,22 @@ const Op attention_pool_op{
     .f64 = {attention_pool_shapes<double>, attention_pool_forward<double>,
             attention_pool_backward<double>},
 };
+
+// By sevens, so that a row is copied once for each power of seven that there are parts.
+template <class Real>
+Var concat_rows(Tape<Real>& t, std::span<const Var> parts) {
+  ATTUNE_CHECK(!parts.empty(), ShapeError, "[concat_rows] got no parts, and needs one at least");
+  if (parts.size() == 1) return parts[0];
+  constexpr std::size_t kMost = 7;  // inputs of the op
+  std::size_t share = 1;            // of one input
+  while (share * kMost < parts.size()) share *= kMost;
+  std::array<Var, kMost> joined;
+  for (std::size_t i = 0; i * share < parts.size(); ++i)
+    joined[i] = concat_rows(t, parts.subspan(i * share, std::min(share, parts.size() - i * share)));
+  const NoOptions none;
+  return t.apply_bytes(concat_rows_op, joined, {}, &none, sizeof none);
+}
+template Var concat_rows(Tape<float>&, std::span<const Var>);
+template Var concat_rows(Tape<double>&, std::span<const Var>);
 
 }  // namespace attune

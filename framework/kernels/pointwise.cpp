@@ -168,6 +168,24 @@ void gelu(GeluForm form, View<const Real> x, View<Real> y, View<Real> slope) {
 }
 
 template <class Real>
+void tanh(View<const Real> x, View<Real> y) {
+  check_shape("tanh", "y", y, x.shape(), "x");
+  for_elements<Real>("tanh", y.size(), 0.7, [&](Index i, auto lanes) {
+    lanes.store(y.data() + i, tanh(lanes.load(x.data() + i)));
+  });
+}
+
+template <class Real>
+void tanh_backward(View<const Real> dy, View<const Real> y, View<Real> dx) {
+  check_shape("tanh", "y", y, dy.shape(), "dy");
+  check_shape("tanh", "dx", dx, dy.shape(), "dy");
+  for_elements<Real>("tanh_backward", dx.size(), 0.3, [&](Index i, auto lanes) {
+    const Vec<Real> t = lanes.load(y.data() + i), slope = fma(-t, t, Vec<Real>(Real(1)));
+    lanes.store(dx.data() + i, fma(slope, lanes.load(dy.data() + i), lanes.load(dx.data() + i)));
+  });
+}
+
+template <class Real>
 void elu_plus_one(View<const Real> x, View<Real> y, View<Real> slope) {
   map_with_slope("elu_plus_one", x, y, slope, 0.5, elu_plus_one_of<Real>);
 }
@@ -179,6 +197,10 @@ void elu(View<const Real> x, View<Real> y, View<Real> slope) {
 
 template void elu(View<const float>, View<float>, View<float>);
 template void elu(View<const double>, View<double>, View<double>);
+template void tanh(View<const float>, View<float>);
+template void tanh(View<const double>, View<double>);
+template void tanh_backward(View<const float>, View<const float>, View<float>);
+template void tanh_backward(View<const double>, View<const double>, View<double>);
 template void elu_plus_one(View<const float>, View<float>, View<float>);
 template void elu_plus_one(View<const double>, View<double>, View<double>);
 template void fill(float, View<float>);

@@ -48,6 +48,12 @@ enum class GeluForm { erf, tanh };
 template <class Real>
 void gelu(GeluForm form, View<const Real> x, View<Real> y, View<Real> slope);
 
+// y = tanh x, and what a known y says of the derivative: dx += (1 − y²) dy.
+template <class Real>
+void tanh(View<const Real> x, View<Real> y);
+template <class Real>
+void tanh_backward(View<const Real> dy, View<const Real> y, View<Real> dx);
+
 // y = elu(x) + 1 = x + 1 above 0, else eˣ (Katharopoulos et al. 2020). slope as above.
 template <class Real>
 void elu_plus_one(View<const Real> x, View<Real> y, View<Real> slope);

@@ -40,6 +40,11 @@ def elu(rng, choices, number):
 
 
 @op
+def tanh(rng, choices, number):
+    return {"x": any_shape(rng)}, {}, lambda t, o: {"y": torch.tanh(t["x"])}
+
+
+@op
 def elu_plus_one(rng, choices, number):
     return {"x": any_shape(rng)}, {}, lambda t, o: {"y": torch.where(t["x"] > 0, t["x"] + 1, t["x"].clamp(max=0).exp())}
 

@@ -136,6 +136,42 @@ def attention_pool(rng, choices, number):
     return a, {}, lambda t, o: {"y": by_sequence(t, lambda rows: t["scores"].view(-1)[rows].softmax(0)[None] @ t["x"][rows])}
 
 
+@op
+def concat_rows(rng, choices, number):
+    names = [name for i, name in enumerate("abcdefg") if i == 0 or rng.random() < 0.6]
+    d = size(rng)
+    return {name: normal(rng, size(rng, 20), d) for name in names}, {}, lambda t, o: {"y": torch.cat([t[name] for name in names])}
+
+
+def gated(x, state, weights, reverse=False):
+    """PyTorch's own GRU of one sequence: the states behind its rows, and behind the sequence."""
+    if len(x) == 0:
+        return x.new_zeros(0, len(state)), state
+    rows = x.flip(0) if reverse else x
+    y, last = torch.gru(rows[:, None], state[None, None], weights, True, 1, 0.0, False, False, False)
+    return (y[:, 0].flip(0) if reverse else y[:, 0]), last[0, 0]
+
+
+@op
+def gru(rng, choices, number):
+    offsets, n = pack(rng, number)
+    b, d, h = 1 if offsets is None else len(offsets) - 1, size(rng, 40), size(rng, 40)
+    scale = h**-0.5  # as wide as states: PyTorch begins with U(±1/√h)
+    a = {"x": normal(rng, n, d), "w_ih": normal(rng, 3 * h, d, scale=scale), "w_hh": normal(rng, 3 * h, h, scale=scale)}
+    a |= {"b_ih": normal(rng, 3 * h), "b_hh": normal(rng, 3 * h)}
+    if number % 3:
+        a["h0"] = normal(rng, b, h)
+    o = {"reverse": "true"} if number % 2 else {}
+
+    def outputs(t, o):
+        weights = [t[k] for k in ("w_ih", "w_hh", "b_ih", "b_hh")]
+        bounds = t["offsets"].tolist() if "offsets" in t else [0, n]
+        first = t.get("h0", torch.zeros(b, h))
+        runs = [gated(t["x"][i:j], first[e], weights, o["reverse"]) for e, (i, j) in enumerate(zip(bounds, bounds[1:]))]
+        return {"y": torch.cat([y for y, _ in runs]), "h_n": torch.stack([last for _, last in runs])}
+    return with_offsets(a, offsets), o, outputs
+
+
 def weighted(q, k, v, causal):
     """The mean of v with the weights q k, of one head's features; 0 where these are 0."""
     weights = (q @ k.T).tril() if causal else q @ k.T

@@ -61,5 +61,7 @@ using Cases = std::map<std::string, std::vector<Case>>;  // by op
 // Cases of ops on graphs, sparse rows, and rows and columns put together
 // (gradient_cases_graph.cpp).
 void graph_cases(Cases& cases);
+// Recurrence, and parts put together (gradient_cases_sequence.cpp).
+void sequence_cases(Cases& cases);
 
 }  // namespace attune::gradients

@@ -25,6 +25,7 @@ void matrix_cases(Cases& cases) {
     unary("relu", [](auto& t, Var x) { return t.apply(relu_op, {x}); });
     if (d == 1) cases["relu"].back().flat = {"x"};  // the one element is negative
     unary("silu", [](auto& t, Var x) { return t.apply(silu_op, {x}); });
+    unary("tanh", [](auto& t, Var x) { return tanh(t, x); });
     unary("gelu", [](auto& t, Var x) { return gelu(t, x); });
     unary("gelu", [](auto& t, Var x) { return gelu(t, x, {GeluForm::tanh}); });
     unary("softmax",
@@ -355,6 +356,7 @@ const Cases& all_cases() {
     head_cases(c);
     linear_attention_cases(c);
     graph_cases(c);
+    sequence_cases(c);
     return c;
   }();
   return cases;

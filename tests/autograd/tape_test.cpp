@@ -148,7 +148,7 @@ TEST(OpList, NamesAreUniqueAndRecordsWhole) {
     EXPECT_FALSE(op->outputs.empty()) << op->name;
     EXPECT_LE(op->inputs.size(), std::size_t{OpCall<float>::kMaxInputs}) << op->name;
   }
-  EXPECT_EQ(names.size(), 37U);
+  EXPECT_EQ(names.size(), 40U);
 }
 
 }  // namespace

@@ -113,6 +113,20 @@ TYPED_TEST(Pointwise, EluKeepsItsRelativeAccuracyNearZero) {
   }
 }
 
+TYPED_TEST(Pointwise, TanhHasTheDerivativeOneLessItsSquare) {
+  const auto x = this->inputs(100);
+  Array<TypeParam> y({100}), dx({100}, 1);
+  tanh(in(x), y.view());
+  const auto dy = Array<TypeParam>::random({100}, 4);
+  tanh_backward(in(dy), in(y), dx.view());
+  const double ulp = std::numeric_limits<TypeParam>::epsilon();
+  for (Index i = 0; i < 100; ++i) {
+    const double wanted = std::tanh(static_cast<double>(x[i])), slope = 1 - wanted * wanted;
+    EXPECT_NEAR(y[i], wanted, 2 * ulp);
+    EXPECT_NEAR(dx[i], 1 + slope * static_cast<double>(dy[i]), 8 * ulp);
+  }
+}
+
 TYPED_TEST(Pointwise, ReluKeepsWhatIsPositiveAndPassesNan) {
   Array<TypeParam> x({20}), y({20}), dx({20}, 1);
   for (Index i = 0; i < 20; ++i) x[i] = TypeParam(i) - 10;
