@@ -44,6 +44,26 @@ Pass<Real> with_cls_rows(const Pass<Real>& pass) {
   return longer;
 }
 
+template <class Real>
+Pass<Real> with_rows_each(const Pass<Real>& pass, Index n) {
+  Pass<Real> other = pass;
+  const auto offsets = pass.tape.arena().template view<std::int32_t>({pass.rows.n_examples() + 1});
+  for (Index e = 0; e < offsets.size(); ++e) offsets[e] = static_cast<std::int32_t>(e * n);
+  other.rows = {offsets, pass.rows.example, {}};
+  other.coordinates = coordinates_of(other.rows, pass.tape.arena());
+  other.places = {};
+  return other;
+}
+
+template <class Real>
+Var repeated(const Pass<Real>& pass, Var table) {
+  return embedding(pass.tape, table, pass.coordinates.token);
+}
+
+template Pass<float> with_rows_each(const Pass<float>&, Index);
+template Pass<double> with_rows_each(const Pass<double>&, Index);
+template Var repeated(const Pass<float>&, Var);
+template Var repeated(const Pass<double>&, Var);
 template Pass<float> with_cls_rows(const Pass<float>&);
 template Pass<double> with_cls_rows(const Pass<double>&);
 

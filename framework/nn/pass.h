@@ -38,6 +38,14 @@ RowCoordinates coordinates_of_examples(const PackedRows& rows, Arena& arena);
 // The row of each example that is its last.
 View<const std::int32_t> last_rows(const PackedRows& rows, Arena& arena);
 
+// The same pass when every example has `n` rows instead of its own: learned ones.
+template <class Real>
+Pass<Real> with_rows_each(const Pass<Real>& pass, Index n);
+
+// The rows of `table` [k, d] for each example of such a pass of k rows: [n_examples · k, d].
+template <class Real>
+Var repeated(const Pass<Real>& pass, Var table);
+
 // The same pass when every example has got one more row in front, which stands at 0.
 template <class Real>
 Pass<Real> with_cls_rows(const Pass<Real>& pass);

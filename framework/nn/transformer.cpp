@@ -25,12 +25,24 @@ void TransformerOptions::fields(FieldList& f) {
            {{"mean", Pool::mean},
             {"cls", Pool::cls},
             {"attention", Pool::attention},
-            {"last", Pool::last}},
-           Role::result, "how an example's rows become one, where rows have no targets");
+            {"last", Pool::last},
+            {"pma", Pool::pma}},
+           Role::result,
+           "how an example's rows become one, where rows have no targets; pma: attention by a "
+           "learned seed (Set Transformer)");
   f.boolean("tie_embedding", tie_embedding, Role::result,
             "the embedding of tokens is the head's weight, too");
   f.group("init", init, "how weights begin");
   f.rule([this] { return complaint(attention.widths(d_model, n_heads)); });
+  f.rule([this]() -> std::optional<Complaint> {
+    if (pool != Pool::pma || d_model % n_heads == 0) return std::nullopt;
+    return Complaint{"pool",
+                     fmt::format("pool=pma has heads of equal widths, and n_heads={} does not "
+                                 "divide d_model={}",
+                                 n_heads, d_model),
+                     "choose another pool, or other n_heads",
+                     {"n_heads", "d_model"}};
+  });
   f.rule([this]() -> std::optional<Complaint> {
     if (pool != Pool::cls || attention.kind == "linformer" || !looks_back(attention.pattern))
       return std::nullopt;
@@ -136,6 +148,7 @@ Transformer::Transformer(Registry& r, const TransformerOptions& o, const RowSpec
     cls_ = r.parameter("cls", {d}, Initialiser::normal(kClassTokenSd), Decay::no);
   encoder_ = Encoder(r, "encoder", o);
   if (pools && o.pool == Pool::attention) pool_score_ = Linear(r, "pool.weight", "pool.bias", d, 1);
+  if (pools && o.pool == Pool::pma) pma_ = AttentionPooling(r, "pool", d, o.n_heads, o.d_mlp());
   if (!o.tie_embedding) head_ = Linear(r, "head.weight", "head.bias", d, spec.n_classes);
 }
 
@@ -146,6 +159,8 @@ Var Transformer::pooled(const Pass<Real>& pass, Var x) const {
       return first_row(pass.tape, x, pass.rows.offsets);
     case Pool::attention:
       return attention_pool(pass.tape, x, pool_score_(pass, x), pass.rows.offsets);
+    case Pool::pma:
+      return pma_(pass, x);
     case Pool::last:
       return embedding(pass.tape, x, last_rows(pass.rows, pass.tape.arena()));
     case Pool::mean:

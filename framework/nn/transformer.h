@@ -5,10 +5,11 @@
 #include "nn/input_rows.h"
 #include "nn/model.h"
 #include "nn/positions.h"
+#include "nn/set_pooling.h"
 
 namespace attune {
 
-enum class Pool { mean, cls, attention, last };
+enum class Pool { mean, cls, attention, last, pma };
 
 // What all transformers have: rows are embedded, get positions, go through the encoder, and become
 // logits, row by row where rows have targets, else one row an example by `pool`.
@@ -68,6 +69,7 @@ class Transformer : public ModelOf<Transformer> {
   ParameterId cls_;
   Positions positions_;
   Encoder encoder_;
+  AttentionPooling pma_;
 };
 
 }  // namespace attune

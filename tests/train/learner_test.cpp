@@ -165,7 +165,7 @@ TEST(Learner, TwoInOneProcessAreAsTheyAreAlone) {
 // multiple of a vector, so that an element's lane, and who works on tails, differ from pack to
 // pack.
 TEST(Learner, LogitsOfAnImageDoNotDependOnThePack) {
-  for (const Pool pool : {Pool::mean, Pool::cls, Pool::attention}) {
+  for (const Pool pool : {Pool::mean, Pool::cls, Pool::attention, Pool::pma}) {
     LearnerFixture fixture(20);
     fixture.model.mlp_ratio = 1.85;  // 37 wide
     fixture.model.pool = pool;

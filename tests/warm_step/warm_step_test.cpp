@@ -64,7 +64,7 @@ TEST(WarmStep, TheCounterSeesNewAndAlignedNew) {
 
 // One epoch has seen every batch size; in the following ones nothing is larger than before.
 TEST(WarmStep, AllocatesNothing) {
-  for (const Pool pool : {Pool::mean, Pool::cls, Pool::attention}) {
+  for (const Pool pool : {Pool::mean, Pool::cls, Pool::attention, Pool::pma}) {
     LearnerFixture fixture;
     fixture.model.pool = pool;
     kernels::Threads threads(1);
