@@ -7,6 +7,8 @@ namespace attune {
 std::span<const Op* const> all_ops() {
   static const std::array ops = {
       &linear_op,
+      &add_bias_op,
+      &sparse_linear_op,
       &add_op,
       &relu_op,
       &silu_op,
@@ -46,6 +48,7 @@ std::span<const Op* const> all_ops() {
       &binary_cross_entropy_op,
       &dropout_op,
       &dropout_residual_op,
+      &sparse_dropout_op,
   };
   return ops;
 }

@@ -118,13 +118,15 @@ struct PositionOptions {
   void fields(FieldList& f);
 };
 
-extern const Op linear_op, add_op, relu_op, silu_op, gelu_op, layer_norm_op, rms_norm_op,
-    softmax_op, sparsemax_op, entmax15_op, embedding_op, rope_op, attention_op, head_norm_op,
-    scale_heads_op, repeat_columns_op, concat_columns_op, mean_heads_op, elu_op, elu_plus_one_op,
-    linear_attention_op, performer_features_op, project_rows_op, cross_entropy_op, mse_op,
-    binary_cross_entropy_op, dropout_op, dropout_residual_op, mean_pool_op, sum_pool_op,
-    repeat_rows_op, first_row_op, attention_pool_op, insert_cls_op, position_2d_op, position_1d_op,
-    sinusoidal_op, tanh_op, concat_rows_op, gru_op;
+extern const Op linear_op, add_bias_op, add_op, relu_op, silu_op, gelu_op, elu_op, elu_plus_one_op,
+    tanh_op, layer_norm_op, rms_norm_op, softmax_op, sparsemax_op, entmax15_op, embedding_op;
+extern const Op attention_op, head_norm_op, scale_heads_op, repeat_columns_op, linear_attention_op,
+    performer_features_op, project_rows_op, rope_op, position_2d_op, position_1d_op, sinusoidal_op;
+extern const Op cross_entropy_op, mse_op, binary_cross_entropy_op, dropout_op, dropout_residual_op;
+extern const Op mean_pool_op, sum_pool_op, first_row_op, attention_pool_op, insert_cls_op,
+    repeat_rows_op, concat_rows_op, concat_columns_op, mean_heads_op;
+extern const Op gru_op;
+extern const Op sparse_linear_op, sparse_dropout_op;
 
 // Logical coordinates of packed rows, which key dropout masks: [n] each.
 struct RowCoordinates {
@@ -134,6 +136,22 @@ struct RowCoordinates {
 template <class Real>
 Var linear(Tape<Real>& t, Var x, Var weight, Var bias = {}) {
   return t.apply(linear_op, {x, weight, bias});
+}
+// x + bias in every row.
+template <class Real>
+Var add_bias(Tape<Real>& t, Var x, Var bias) {
+  return t.apply(add_bias_op, {x, bias});
+}
+// X Wᵀ + b, and dropout, of sparse rows.
+template <class Real>
+Var sparse_linear(Tape<Real>& t, Var values, const SparseRows& rows, Var weight, Var bias = {}) {
+  return t.apply(sparse_linear_op, {values, weight, bias}, {rows.indptr, rows.indices});
+}
+template <class Real>
+Var sparse_dropout(Tape<Real>& t, Var values, const SparseRows& rows,
+                   const RowCoordinates& coordinates, const DropoutOptions& options) {
+  return t.apply(sparse_dropout_op, {values},
+                 {rows.indptr, rows.indices, coordinates.example, coordinates.token}, options);
 }
 template <class Real>
 Var add(Tape<Real>& t, Var a, Var b) {

@@ -1,6 +1,7 @@
 #include "autograd/op_checks.h"
 #include "autograd/ops.h"
 #include "kernels/linear.h"
+#include "kernels/pointwise.h"
 
 namespace attune {
 namespace {
@@ -27,7 +28,36 @@ void backward(OpCall<Real>& c) {
   if (c.grad_in[2]) kernels::linear_backward_bias<Real>(c.grad_out[0], c.grad_in[2]);
 }
 
+template <class Real>
+void add_bias_shapes(const OpCall<Real>& c, OpShapes& s) {
+  const Shape x = rank_of(c, add_bias_op, 0, 2);
+  same_shape(c, add_bias_op, 1, {x[1]});
+  s.out[0] = x;
+}
+
+template <class Real>
+void add_bias_forward(OpCall<Real>& c) {
+  kernels::add_bias<Real>(c.in[0], c.in[1], c.out[0]);
+}
+
+template <class Real>
+void add_bias_backward(OpCall<Real>& c) {
+  if (c.grad_in[0]) kernels::accumulate<Real>(c.grad_out[0], c.grad_in[0]);
+  if (c.grad_in[1]) kernels::linear_backward_bias<Real>(c.grad_out[0], c.grad_in[1]);
+}
+
 }  // namespace
+
+const Op add_bias_op{
+    .name = "add_bias",
+    .maths = "y = x + b in every row",
+    .inputs = {{"x", "[n, d]"}, {"bias", "[d]"}},
+    .indices = {},
+    .outputs = {{"y", "[n, d]"}},
+    .options = make_options<NoOptions>,
+    .f32 = {add_bias_shapes<float>, add_bias_forward<float>, add_bias_backward<float>},
+    .f64 = {add_bias_shapes<double>, add_bias_forward<double>, add_bias_backward<double>},
+};
 
 const Op linear_op{
     .name = "linear",

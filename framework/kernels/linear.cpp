@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "kernels/gemm.h"
+#include "kernels/lanes.h"
 #include "kernels/parallel.h"
 #include "kernels/simd.h"
 #include "tensor/arena.h"
@@ -80,6 +81,23 @@ void linear_backward_bias(View<const Real> dy, View<Real> dbias) {
   }
 }
 
+template <class Real>
+void add_bias(View<const Real> x, View<const Real> bias, View<Real> y) {
+  ATTUNE_CHECK(x.rank() == 2 && bias.size() == x.dim(1) && y.shape() == x.shape(), ShapeError,
+               "[add_bias] bias {} must hold one value a column of x {}, and y {} be as x",
+               bias.shape().text(), x.shape().text(), y.shape().text());
+  const Index n = x.dim(0), d = x.dim(1);
+  parallel_ranges(
+      "add_bias", n, kRowsPerBlock, 0.1 * static_cast<double>(n * d), [&](Index begin, Index end) {
+        for (Index i = begin; i < end; ++i)
+          for_lanes<Real>(d, [&](Index j, auto lanes) {
+            lanes.store(y.row(i) + j, lanes.load(x.row(i) + j) + lanes.load(bias.data() + j));
+          });
+      });
+}
+
+template void add_bias(View<const float>, View<const float>, View<float>);
+template void add_bias(View<const double>, View<const double>, View<double>);
 template void linear(View<const float>, View<const float>, View<const float>, View<float>);
 template void linear_backward_input(View<const float>, View<const float>, View<float>);
 template void linear_backward_weight(View<const float>, View<const float>, View<float>);

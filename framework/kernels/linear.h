@@ -26,4 +26,8 @@ void linear_backward_weight(View<const Real> dy, View<const Real> x, View<Real> 
 template <class Real>
 void linear_backward_bias(View<const Real> dy, View<Real> dbias);
 
+// y = x + bias in every row; its backward is linear_backward_bias().  x, y [n, d], bias [d].
+template <class Real>
+void add_bias(View<const Real> x, View<const Real> bias, View<Real> y);
+
 }  // namespace attune::kernels

@@ -15,6 +15,12 @@ def linear(rng, choices, number):
 
 
 @op
+def add_bias(rng, choices, number):
+    n, d = size(rng), size(rng)
+    return {"x": normal(rng, n, d), "bias": normal(rng, d)}, {}, lambda t, o: {"y": t["x"] + t["bias"]}
+
+
+@op
 def add(rng, choices, number):
     shape = size(rng), size(rng)
     return {"a": normal(rng, *shape), "b": normal(rng, *shape)}, {}, lambda t, o: {"y": t["a"] + t["b"]}

@@ -27,8 +27,29 @@ void column_cases(Cases& cases) {
   }
 }
 
+// Rows without entries, columns that stand twice.
+void sparse_cases(Cases& cases) {
+  static const Ids indptr = {0, 3, 3, 4, 8}, indices = {2, 0, 2, 5, 1, 4, 4, 0};
+  const SparseRows rows{view(indptr), view(indices)};
+  for (const Index d : {1, 2, 5, 16, 70}) {
+    cases["sparse_linear"].push_back(
+        {std::to_string(d) + " columns",
+         {input("values", {8}), input("weight", {d, 6}), input("bias", {d})},
+         [rows](auto& t, auto v) { return sparse_linear(t, v[0], rows, v[1], v[2]); }});
+  }
+  for (const double p : {0.0, 0.2, 0.4, 0.5, 0.8}) {
+    cases["sparse_dropout"].push_back(
+        {"p " + std::to_string(p), {input("values", {8})}, [rows, p](auto& t, auto v) {
+           return sparse_dropout(t, v[0], rows, coordinates(t, 4), {.p = p, .key = 5, .step = 3});
+         }});
+  }
+}
+
 }  // namespace
 
-void graph_cases(Cases& cases) { column_cases(cases); }
+void graph_cases(Cases& cases) {
+  column_cases(cases);
+  sparse_cases(cases);
+}
 
 }  // namespace attune::gradients

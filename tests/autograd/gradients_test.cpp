@@ -38,6 +38,9 @@ void matrix_cases(Cases& cases) {
     cases["linear"].push_back({what + " without bias",
                                {input("x", s), input("weight", {4, d})},
                                [](auto& t, auto v) { return linear(t, v[0], v[1]); }});
+    cases["add_bias"].push_back({what, {input("x", s), input("bias", {d})}, [](auto& t, auto v) {
+                                   return add_bias(t, v[0], v[1]);
+                                 }});
     unary("sparsemax",
           [](auto& t, Var x) { return t.apply(sparsemax_op, {x}, {}, SoftmaxOptions{2}); });
     unary("entmax15",
