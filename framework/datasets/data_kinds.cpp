@@ -1,15 +1,18 @@
 #include "datasets/data_kinds.h"
 
 #include "datasets/copy.h"
+#include "datasets/dictionary.h"
 #include "datasets/images.h"
 #include "datasets/labelled_rows.h"
 #include "datasets/listops.h"
+#include "datasets/lookup.h"
 #include "datasets/max_item.h"
 #include "datasets/needle.h"
 #include "datasets/phantoms.h"
 #include "datasets/recall.h"
 #include "datasets/retrieval.h"
 #include "datasets/text.h"
+#include "datasets/transduction.h"
 
 namespace attune {
 namespace {
@@ -41,6 +44,12 @@ const std::vector<DataKind>& data_kinds() {
        make<MaxOptions>},
       {"listops", "generated nested lists of digits and operators: what is their value?",
        make<ListopsOptions>},
+      {"dictionary", "generated graphs: which value has the node of this node's key?",
+       make<DictionaryOptions>},
+      {"transduction", "generated tokens, to be said again or backwards, one after the other",
+       make<TransductionOptions>},
+      {"lookup", "generated items with a key and a value, and questions: which value has a key?",
+       make<LookupOptions>},
   };
   return kinds;
 }

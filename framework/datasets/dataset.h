@@ -37,7 +37,7 @@ struct ExampleRows {
   std::int32_t* query_tokens = nullptr;  // [n_queries]
 };
 
-class GraphDataset;
+class Graphs;
 class ImageDataset;
 
 // Labelled examples, each a few rows, in three splits. A dataset is fixed once it is open: every
@@ -70,7 +70,7 @@ class Dataset {
 
   // Null where the examples are no images, no graphs.
   virtual const ImageDataset* images() const { return nullptr; }
-  virtual const GraphDataset* graphs() const { return nullptr; }
+  virtual const Graphs* graphs() const { return nullptr; }
 
   // Rows of a split's examples, queries included, which is what a Packer wants.
   std::vector<Index> lengths(Split split) const;
@@ -119,11 +119,19 @@ struct GraphRows {
   std::span<const float> values = {};           // [n_entries]
 };
 
-// Graphs, a node a row; features are vectors, sparse rows or tokens.
-class GraphDataset : public Dataset {
+// What a dataset whose rows are the nodes of graphs knows besides.
+class Graphs {
  public:
   virtual GraphRows graph(Split split, Index i) const = 0;
-  const GraphDataset* graphs() const final { return this; }
+
+ protected:
+  ~Graphs() = default;
+};
+
+// Graphs, a node a row; features are vectors, sparse rows or tokens.
+class GraphDataset : public Dataset, public Graphs {
+ public:
+  const Graphs* graphs() const final { return this; }
 };
 
 }  // namespace attune

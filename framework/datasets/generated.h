@@ -51,23 +51,29 @@ class Generated : public Dataset {
   Index vocabulary() const final { return spec_.vocabulary; }
   bool row_targets() const final { return spec_.row_targets; }
   bool targets_ahead() const final { return spec_.targets_ahead; }
+  std::optional<RowSpec::Queries> queries() const final { return spec_.queries; }
   const std::vector<std::string>& class_names() const final { return class_names_; }
   std::string sha256() const final { return sha256_; }
   Index n_examples(Split split) const final { return sizes_[static_cast<std::size_t>(split)]; }
   Example example(Split split, Index i) const override {
     const Index id = 3 * i + static_cast<Index>(split);  // unmoved when a split grows
-    return {id, id, spec_.row_targets ? 0 : label(split, i), n_rows(split, i), 1};
+    return {.id = id,
+            .group = id,
+            .label = spec_.one_target() ? label(split, i) : 0,
+            .rows = n_rows(split, i),
+            .n_queries = n_queries(split, i)};
   }
 
  protected:
-  // `spec` but for n_classes and longest; `options` are hashed, a copy of the dataset's own.
+  // `spec` but for n_classes, edges and longest; `options` are hashed, a copy of the dataset's own.
   Generated(const std::string& task, GeneratedOptions& options, const DataContext& context,
             RowSpec spec, std::vector<std::string> class_names);
 
-  // Of examples whose rows have no targets: in every run of n_classes examples from a multiple of
+  // Of examples that have one target: in every run of n_classes examples from a multiple of
   // n_classes on each label stands once, so that a split is balanced by construction.
   virtual Index label(Split split, Index i) const;
   virtual Index n_rows(Split split, Index i) const = 0;
+  virtual Index n_queries(Split, Index) const { return 0; }
   Draws draws(Split split, Index i) const { return {stream_, split, i}; }
 
  private:

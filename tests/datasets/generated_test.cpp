@@ -10,55 +10,20 @@
 #include <set>
 
 #include "datasets/copy.h"
+#include "datasets/dictionary.h"
 #include "datasets/listops.h"
+#include "datasets/lookup.h"
 #include "datasets/max_item.h"
 #include "datasets/needle.h"
 #include "datasets/recall.h"
 #include "datasets/retrieval.h"
+#include "datasets/transduction.h"
+#include "tests/datasets/rows.h"
 
 namespace attune {
 namespace {
 
 using testing::HasSubstr;
-
-struct Rows {
-  Example example;
-  std::vector<std::int32_t> tokens, targets;
-  std::vector<float> values;
-};
-
-Rows rows_of(const Dataset& data, Split split, Index i) {
-  Rows rows{data.example(split, i), {}, {}, {}};
-  const auto n = static_cast<std::size_t>(rows.example.n_tokens());
-  ExampleRows out;
-  if (data.vocabulary() > 0) {
-    rows.tokens.resize(n);
-    out.tokens = rows.tokens.data();
-  }
-  if (data.row_targets()) {
-    rows.targets.resize(n);
-    out.targets = rows.targets.data();
-  }
-  if (data.width() > 0) {
-    rows.values.resize(n * static_cast<std::size_t>(data.width()));
-    out.values = rows.values.data();
-  }
-  data.write(split, i, out);
-  return rows;
-}
-
-bool operator==(const Rows& a, const Rows& b) {
-  return a.tokens == b.tokens && a.targets == b.targets && a.values == b.values &&
-         a.example.label == b.example.label;
-}
-
-template <class Options>
-std::vector<Rows> first(const Options& options, Index seed, Split split, Index n) {
-  const auto data = options.open({.seed = seed});
-  std::vector<Rows> all;
-  for (Index i = 0; i < n; ++i) all.push_back(rows_of(*data, split, i));
-  return all;
-}
 
 constexpr Index kMany = 400;
 
@@ -260,8 +225,9 @@ TEST(Listops, LengthsThatNoTreeHasAreAnErrorAtTheirKey) {
 
 template <class Options>
 class AnyTask : public testing::Test {};
-using Tasks = testing::Types<RetrievalOptions, RecallOptions, CopyOptions, NeedleOptions,
-                             MaxOptions, ListopsOptions>;
+using Tasks =
+    testing::Types<RetrievalOptions, RecallOptions, CopyOptions, NeedleOptions, MaxOptions,
+                   ListopsOptions, DictionaryOptions, TransductionOptions, LookupOptions>;
 TYPED_TEST_SUITE(AnyTask, Tasks);
 
 TYPED_TEST(AnyTask, AnExampleIsAFunctionOfSeedSplitAndNumber) {
@@ -329,16 +295,19 @@ TYPED_TEST(AnyTask, ClassesAreBalanced) {
   } else {
     std::map<Index, double> counts;
     double n = 0;
-    const bool of_rows = TypeParam{}.open({})->row_targets();
+    const auto data = TypeParam{}.open({});
+    const auto queries = data->queries();
+    // The boundary of answers stands once in each of them.
+    const Index boundary = queries && queries->decoded ? data->n_classes() - 1 : kNoTarget;
     for (const Rows& rows : first(TypeParam{}, 3, Split::train, kMany)) {
       for (const std::int32_t target : rows.targets)
-        if (target != kNoTarget) ++counts[target], ++n;
-      if (!of_rows) ++counts[rows.example.label], ++n;
+        if (target != kNoTarget && target != boundary) ++counts[target], ++n;
+      if (data->one_target()) ++counts[rows.example.label], ++n;
     }
     for (const auto& [target, count] : counts) {
       const double share = 1.0 / static_cast<double>(counts.size());
-      // Row targets are drawn one by one: five standard errors.
-      const double tolerance = of_rows ? 5 * std::sqrt(share * (1 - share) * n) : 0;
+      // Targets of rows and queries are drawn one by one: five standard errors.
+      const double tolerance = data->one_target() ? 0 : 5 * std::sqrt(share * (1 - share) * n);
       EXPECT_NEAR(count, share * n, tolerance) << target;
     }
   }
