@@ -152,6 +152,10 @@ Var MultiHeadAttention::exact(const Pass<Real>& pass, const PackedRows& keys, Va
   o.k = spec_.k.value_or(1);
   o.dropout = pass.dropout(stream_, spec_.dropout);
   kernels::AttentionRows rows{pass.rows.offsets, keys.offsets, pass.rows.example};
+  if (spec_.pattern == kernels::Pattern::edges) {
+    rows.indptr = pass.edges.indptr;
+    rows.indices = pass.edges.indices;
+  }
   if (spec_.needs_grid()) {
     rows.q_positions = grid_places(pass.rows, -1, pass.tape.arena());
     rows.k_positions = grid_places(keys, -1, pass.tape.arena());

@@ -10,7 +10,8 @@ namespace attune {
 
 // Multi-head attention (Vaswani et al. 2017, section 3.2.2) over packed rows, as its spec has it:
 // each example's rows attend to rows of the same example; where the pass has places, queries and
-// keys are rotated by them (Su et al. 2021). Parameters `<path>.{wq,wk,wv,wo}` with biases
+// keys are rotated by them (Su et al. 2021); pattern edges sees the pass's. Parameters
+// `<path>.{wq,wk,wv,wo}` with biases
 // `.{bq,bk,bv,bo}`, and where the spec asks for them
 // - scale [n_heads], gain [n_heads]: learned factors of scores and of cosines
 // - w [n_heads, d_head], for heads of different widths [Σ widths]: of score additive

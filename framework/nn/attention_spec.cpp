@@ -16,7 +16,7 @@ using kernels::Score;
 using kernels::Select;
 using kernels::word_of;
 
-// The words of a part, without those that a model has nothing for: a bias that is an input, edges.
+// The words of a part, without those that a model has nothing for: a bias that is an input.
 template <class Part, std::size_t n>
 std::vector<std::pair<std::string, Part>> words_of(const std::array<kernels::Word<Part>, n>& words,
                                                    const std::vector<Part>& without = {}) {
@@ -154,7 +154,7 @@ void AttentionSpec::exact_fields(FieldList& f) {
            "added to scores by position");
   f.integer("max_distance", max_distance, {0, 65536}, Role::result,
             "bias relative: distances that its table tells apart, to either side");
-  f.choice("pattern", pattern, words_of(kernels::pattern_words, {Pattern::edges}), Role::result,
+  f.choice("pattern", pattern, words_of(kernels::pattern_words, {}), Role::result,
            "which keys a query may see");
   f.integer("window", window, kCount, Role::result,
             "patterns window, causal_window and dilated: steps to either side, or back");
@@ -230,6 +230,14 @@ std::vector<FieldVariant::Alternative> AttentionSpec::alternatives() {
 }
 
 bool AttentionSpec::needs_grid() const { return kind == "exact" && bias == Bias::alibi_2d; }
+
+std::optional<Complaint> AttentionSpec::misfit(const RowSpec& spec) const {
+  if (spec.edges || kind != "exact" || pattern != Pattern::edges) return std::nullopt;
+  return Complaint{"attention.pattern",
+                   "needs edges for attention.pattern=edges, and this data has none",
+                   "set model.attention.pattern=full, or learn from data.kind=graph",
+                   {}};
+}
 
 std::optional<Complaint> AttentionSpec::complaint(Index d, Index n_heads) const {
   const auto about = [](std::string key, std::string message, std::string hint,

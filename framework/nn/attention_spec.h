@@ -6,6 +6,7 @@
 
 #include "base/fields.h"
 #include "kernels/attention.h"
+#include "tensor/packed.h"
 
 namespace attune {
 
@@ -75,6 +76,8 @@ struct AttentionSpec {
   }
   // Whether it asks where in a grid a token stands: a 2-D bias.
   bool needs_grid() const;
+  // What keeps it from such rows: edges where there are none. The key is "attention.pattern".
+  std::optional<Complaint> misfit(const RowSpec& spec) const;
 
  private:
   void head_fields(FieldList& f, bool any_width);

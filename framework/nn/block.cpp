@@ -63,19 +63,19 @@ Index EncoderOptions::d_mlp() const {
       1, static_cast<Index>(std::llround(mlp_ratio * static_cast<double>(d_model))));
 }
 
-Encoder::Encoder(Registry& r, const std::string& path, const EncoderOptions& o)
+Encoder::Encoder(Registry& r, const std::string& path, const EncoderOptions& o,
+                 const std::vector<AttentionSpec>& blocks)
     : final_norm_(needs_final_norm(o.norm)) {
-  for (Index i = 0; i < o.n_layers; ++i) {
-    const std::string block = path + ".block" + std::to_string(i);
+  for (const AttentionSpec& attention : blocks) {
+    const std::string block = path + ".block" + std::to_string(layers_.size());
     const auto residual = [&](const std::string& norm, const std::string& sublayer) {
       return Residual(r, block + "." + norm, block + "." + sublayer + ".branch", o.d_model, o.norm,
                       o.norm_kind, o.dropout,
                       block + (norm == "norm1" ? ".layer_scale1" : ".layer_scale2"), o.layer_scale);
     };
-    layers_.push_back(
-        {residual("norm1", "attention"), residual("norm2", "mlp"),
-         MultiHeadAttention(r, block + ".attention", o.d_model, o.n_heads, o.attention),
-         Mlp(r, block + ".mlp", o.d_model, o.d_mlp())});
+    layers_.push_back({residual("norm1", "attention"), residual("norm2", "mlp"),
+                       MultiHeadAttention(r, block + ".attention", o.d_model, o.n_heads, attention),
+                       Mlp(r, block + ".mlp", o.d_model, o.d_mlp())});
   }
   if (final_norm_) norm_ = Norm(r, path + ".norm", o.d_model, o.norm_kind);
 }

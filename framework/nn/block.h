@@ -86,7 +86,13 @@ struct EncoderOptions {
 class Encoder {
  public:
   Encoder() = default;
-  Encoder(Registry& r, const std::string& path, const EncoderOptions& options);
+  Encoder(Registry& r, const std::string& path, const EncoderOptions& options)
+      : Encoder(r, path, options,
+                std::vector<AttentionSpec>(static_cast<std::size_t>(options.n_layers),
+                                           options.attention)) {}
+  // A block for each of these in place of options.attention, n_layers times.
+  Encoder(Registry& r, const std::string& path, const EncoderOptions& options,
+          const std::vector<AttentionSpec>& blocks);
 
   template <class Real>
   Var operator()(const Pass<Real>& pass, Var x) const {

@@ -19,7 +19,7 @@ class InputRows {
   template <class Real>
   Var operator()(const Pass<Real>& pass, const ModelInput& input) const {
     if (kind_ == RowSpec::Kind::tokens) return embedding(pass.tape, pass[token_], input.tokens);
-    return linear_(pass, input.values);
+    return linear_(pass, input.values, input.sparse);
   }
   template <class Real>
   Var operator()(const Pass<Real>& pass, const ModelInput::Queries& queries) const {

@@ -21,6 +21,12 @@ class Linear {
   Var operator()(const Pass<Real>& pass, Var x) const {
     return linear(pass.tape, x, pass[weight_], pass[bias_]);
   }
+  // Of sparse rows, where `rows` are; of dense ones where there are none.
+  template <class Real>
+  Var operator()(const Pass<Real>& pass, Var values, const SparseRows& rows) const {
+    if (!rows) return (*this)(pass, values);
+    return sparse_linear(pass.tape, values, rows, pass[weight_], pass[bias_]);
+  }
 
  private:
   ParameterId weight_, bias_;

@@ -1,5 +1,6 @@
 #include "nn/model.h"
 
+#include "nn/esa.h"
 #include "nn/perceptron.h"
 #include "nn/transformer.h"
 
@@ -22,6 +23,8 @@ const std::vector<ModelKind>& model_kinds() {
        "transformer over tokens or vectors, each row of which sees those before it, unless "
        "model.attention.pattern is another one",
        make<DecoderOptions>},
+      {"esa", "attention over a graph as a set of its edges or nodes, masked and plain, pooled",
+       make<EsaOptions>},
       {"mlp", "perceptron with hidden layers on the mean of an example's rows", make<MlpOptions>},
       {"linear", "linear map of the mean of an example's rows: logistic regression",
        make<LinearOptions>},

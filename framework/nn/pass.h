@@ -21,6 +21,8 @@ struct Pass {
   // Where each row stands, [n] or [n, 2], for attention that rotates queries and keys (RoPE);
   // absent: it doesn't.
   View<const std::int32_t> places = {};
+  // Which rows each row sees, rising, by attention of pattern edges.
+  PackedEdges edges = {};
   Capture<Real>* capture = nullptr;  // where layers note what they compute, if anyone asks
 
   Var operator[](ParameterId id) const { return parameters[static_cast<std::size_t>(id.value)]; }

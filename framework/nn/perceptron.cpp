@@ -54,14 +54,28 @@ template <class Real>
 Var Perceptron::forward(const Pass<Real>& pass, const ModelInput& input) const {
   Tape<Real>& t = pass.tape;
   Var x = input.values;
+  SparseRows sparse = input.sparse;
   RowCoordinates rows = pass.coordinates;
-  if (!row_targets_) {
+  bool pools = !row_targets_;
+  const auto pool = [&] {
+    if (!pools) return;
     x = mean_pool(t, x, pass.rows.offsets);
     rows = coordinates_of_examples(pass.rows, t.arena());
+    pools = false;
+  };
+  const auto map = [&](const Linear& linear) {
+    // The mean of what a linear map makes of sparse rows is what it makes of their mean.
+    if (!sparse) pool();
+    x = linear(pass, x, sparse);
+    pool();
+    sparse = {};
+  };
+  for (const Layer& layer : layers_) {
+    map(layer.linear);
+    x = dropout(t, gelu(t, x), rows, pass.dropout(layer.stream, dropout_));
   }
-  for (const Layer& layer : layers_)
-    x = dropout(t, gelu(t, layer.linear(pass, x)), rows, pass.dropout(layer.stream, dropout_));
-  return head_(pass, x);
+  map(head_);
+  return x;
 }
 
 template Var Perceptron::forward<float>(const Pass<float>&, const ModelInput&) const;

@@ -1,6 +1,7 @@
 #include "nn/transformer.h"
 
 #include "kernels/attention/parts.h"
+#include "nn/edges.h"
 
 namespace attune {
 namespace {
@@ -44,6 +45,15 @@ void TransformerOptions::fields(FieldList& f) {
                      {"n_heads", "d_model"}};
   });
   f.rule([this]() -> std::optional<Complaint> {
+    if (pool != Pool::cls || attention.kind != "exact" ||
+        attention.pattern != AttentionPattern::edges)
+      return std::nullopt;
+    return Complaint{"pool",
+                     "pool=cls adds a row, which attention.pattern=edges joins to no other",
+                     "set model.pool to mean, attention or pma",
+                     {"attention.pattern"}};
+  });
+  f.rule([this]() -> std::optional<Complaint> {
     if (pool != Pool::cls || attention.kind == "linformer" || !looks_back(attention.pattern))
       return std::nullopt;
     return Complaint{"pool",
@@ -57,6 +67,7 @@ void TransformerOptions::fields(FieldList& f) {
 
 std::optional<Complaint> TransformerOptions::misfit(const RowSpec& spec) const {
   if (const auto asked = reads_no_queries(spec)) return asked;
+  if (const auto blind = attention.misfit(spec)) return blind;
   if (spec.kind == RowSpec::Kind::patches)
     return Complaint{"kind", "reads sequences, and this data are images", "set model.kind=vit", {}};
   if (needs_grid())
@@ -127,6 +138,7 @@ void VitOptions::fields(FieldList& f) {
 
 std::optional<Complaint> VitOptions::misfit(const RowSpec& spec) const {
   if (const auto asked = reads_no_queries(spec)) return asked;
+  if (const auto blind = attention.misfit(spec)) return blind;
   if (spec.kind == RowSpec::Kind::patches) return too_long(spec);
   return Complaint{
       "kind", "reads images, and this data has none", "set model.kind=encoder or decoder", {}};
@@ -177,7 +189,9 @@ Var Transformer::head(const Pass<Real>& pass, Var x) const {
 template <class Real>
 Var Transformer::forward(const Pass<Real>& pass, const ModelInput& input) const {
   Var x = positions_.added(pass, embed_(pass, input));
-  const Pass<Real> placed = positions_.rotating(pass);
+  Pass<Real> placed = positions_.rotating(pass);
+  if (options_.attention.pattern == AttentionPattern::edges)
+    placed.edges = neighbour_sets(input.edges, true, pass.tape.arena());
   if (spec_.row_targets) return head(placed, encoder_(placed, x));
   if (options_.pool != Pool::cls) return head(placed, pooled(placed, encoder_(placed, x)));
   // The class token becomes row 0 of each example; from here on every example has a row more.

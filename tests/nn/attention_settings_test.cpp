@@ -163,7 +163,6 @@ TEST(AttentionSettings, WhatMakesNoSenseIsRefusedWithASentence) {
       {{{"pattern", "block"}}, "pattern=block needs block, which is not set"},
       {{{"select", "top_k"}}, "select=top_k needs k, which is not set"},
       {{{"select", "two_stage_top_k"}}, "select=two_stage_top_k needs k, which is not set"},
-      {{{"pattern", "edges"}}, "pattern=edges is none of the choices"},
       {{{"bias", "given"}}, "bias=given is none of the choices"},
       {{{"scale", "big"}}, "is neither auto, a finite number, learned nor shared"},
       {{{"gain", "auto"}}, "is neither a finite number nor learned"},
