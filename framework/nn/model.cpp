@@ -1,5 +1,6 @@
 #include "nn/model.h"
 
+#include "nn/encoder_decoder.h"
 #include "nn/esa.h"
 #include "nn/perceptron.h"
 #include "nn/transformer.h"
@@ -23,6 +24,10 @@ const std::vector<ModelKind>& model_kinds() {
        "transformer over tokens or vectors, each row of which sees those before it, unless "
        "model.attention.pattern is another one",
        make<DecoderOptions>},
+      {"encoder_decoder",
+       "transformer over tokens or vectors, whose decoder answers queries about them, or puts out "
+       "another sequence",
+       make<EncoderDecoderOptions>},
       {"esa", "attention over a graph as a set of its edges or nodes, masked and plain, pooled",
        make<EsaOptions>},
       {"mlp", "perceptron with hidden layers on the mean of an example's rows", make<MlpOptions>},
@@ -31,6 +36,8 @@ const std::vector<ModelKind>& model_kinds() {
   };
   return kinds;
 }
+
+Index ModelOptions::n_attentions() const { return encoder() ? encoder()->n_layers : 0; }
 
 std::optional<Complaint> reads_no_queries(const RowSpec& spec) {
   if (!spec.queries) return std::nullopt;

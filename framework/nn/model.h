@@ -57,6 +57,8 @@ struct ModelOptions {
   virtual Index patch_side() const { return 16; }
   // Its residual blocks; null where it has none.
   virtual const EncoderOptions* encoder() const { return nullptr; }
+  // Attentions of a captured pass: one a block of the encoder, and what follows them.
+  virtual Index n_attentions() const;
   // Rows that it puts in front of each example's.
   virtual Index rows_in_front(const RowSpec&) const { return 0; }
   // What keeps it from reading such rows: the message goes on from "model.kind=vit", the key is one

@@ -56,10 +56,10 @@ std::vector<Index> ValidationOptions::examples(const Dataset& data) const {
   return counted(std::min(count, data.n_examples(Split::val)));
 }
 
-ProbeTable table_by_head(const ProbeInfo& info, const EncoderOptions& encoder) {
+ProbeTable table_by_head(const ProbeInfo& info, const ModelOptions& model) {
   ProbeTable table = info.table();
-  table.dimensions[1].numbers = counted(encoder.n_layers);
-  table.dimensions[2].numbers = counted(encoder.n_heads);
+  table.dimensions[1].numbers = counted(model.n_attentions());
+  table.dimensions[2].numbers = counted(model.encoder()->n_heads);
   return table;
 }
 

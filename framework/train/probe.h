@@ -126,6 +126,6 @@ class Look {
 std::vector<Index> counted(Index n);
 
 // The table of a probe over [step, layer, head].
-ProbeTable table_by_head(const ProbeInfo& info, const EncoderOptions& encoder);
+ProbeTable table_by_head(const ProbeInfo& info, const ModelOptions& model);
 
 }  // namespace attune

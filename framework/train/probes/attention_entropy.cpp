@@ -20,14 +20,14 @@ class AttentionEntropy : public Probe {
       : options_(options), look_(subject, Split::val, options.examples(subject.data)) {}
 
   ProbeTable table() const override {
-    return table_by_head(options_.info(), *look_.subject().model.encoder());
+    return table_by_head(options_.info(), look_.subject().model);
   }
 
   Row at_state(Index step) override {
     if (!options_.due(step, look_.subject().steps)) return {};
-    const EncoderOptions& encoder = *look_.subject().model.encoder();
-    const auto heads = static_cast<std::size_t>(encoder.n_heads),
-               n = static_cast<std::size_t>(encoder.n_layers) * heads;
+    const ModelOptions& model = look_.subject().model;
+    const auto heads = static_cast<std::size_t>(model.encoder()->n_heads),
+               n = static_cast<std::size_t>(model.n_attentions()) * heads;
     std::vector<double> row(2 * n, 0.0), queries(2 * n, 0.0);
     look_.each_query([&](std::size_t layer, const kernels::WeightRow<float>& query) {
       if (query.seen == 0) return;

@@ -38,6 +38,12 @@ class AttentionMaps : public Probe {
       length.values.push_back(example.n_tokens() + run.model.rows_in_front(run.data.spec()));
     }
     table.labels = {length};
+    if (run.data.queries()) {
+      ProbeTable::Label queries{"queries", "example", "queries of the example", {}};
+      for (const Index i : look_.examples())
+        queries.values.push_back(run.data.example(options_.examples.split, i).n_queries);
+      table.labels.push_back(queries);
+    }
     table.dimensions[2].numbers = layers_;
     table.dimensions[3].numbers = counted(n_heads());
     table.dimensions[4].numbers = counted(size_.queries);
@@ -141,13 +147,14 @@ void AttentionMapsOptions::fields(FieldList& f) {
 std::optional<Complaint> AttentionMapsOptions::misfit(const std::string& kind,
                                                       const ModelOptions& model) const {
   if (auto none = ProbeOptions::misfit(kind, model)) return none;
-  const Index n = model.encoder()->n_layers;
+  const Index n = model.n_attentions();
   if (!layers || layers->back() < n) return std::nullopt;
-  return Complaint{
-      key("layers"),
-      fmt::format("{} has {}, and model.n_layers={}", key("layers"), layers->back(), n),
-      fmt::format("layers count from 0 to {}", n - 1),
-      {"model.n_layers"}};
+  const Index blocks = model.encoder()->n_layers;
+  return Complaint{key("layers"),
+                   fmt::format("{} has {}, and model.n_layers={}{}", key("layers"), layers->back(),
+                               blocks, n == blocks ? "" : fmt::format(", {} attentions", n)),
+                   fmt::format("layers count from 0 to {}", n - 1),
+                   {"model.n_layers"}};
 }
 
 std::optional<Complaint> AttentionMapsOptions::misfit(const ModelOptions& model,
@@ -196,14 +203,16 @@ std::vector<Index> AttentionMapsOptions::chosen_examples(const Dataset& data) co
 }
 
 std::vector<Index> AttentionMapsOptions::chosen_layers(const ModelOptions& model) const {
-  return layers ? *layers : counted(model.encoder()->n_layers);
+  return layers ? *layers : counted(model.n_attentions());
 }
 
 AttentionMapsOptions::Size AttentionMapsOptions::longest(const ModelOptions& model,
                                                          const Dataset& data) const {
   Index rows = 0;
-  for (const Index i : chosen_examples(data))
-    rows = std::max(rows, data.example(examples.split, i).n_tokens());
+  for (const Index i : chosen_examples(data)) {
+    const Example example = data.example(examples.split, i);
+    rows = std::max({rows, example.n_tokens(), example.n_queries});
+  }
   rows += model.rows_in_front(data.spec());
   const AttentionSpec& attention = model.encoder()->attention;
   return {rows, attention.kind == "linformer" ? *attention.k : rows};
