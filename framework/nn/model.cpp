@@ -2,6 +2,7 @@
 
 #include "nn/encoder_decoder.h"
 #include "nn/esa.h"
+#include "nn/gru_model.h"
 #include "nn/perceptron.h"
 #include "nn/transformer.h"
 
@@ -30,6 +31,10 @@ const std::vector<ModelKind>& model_kinds() {
        make<EncoderDecoderOptions>},
       {"esa", "attention over a graph as a set of its edges or nodes, masked and plain, pooled",
        make<EsaOptions>},
+      {"gru",
+       "recurrent units that read a sequence and put out another one, of its last states or with "
+       "attention to all",
+       make<GruModelOptions>},
       {"mlp", "perceptron with hidden layers on the mean of an example's rows", make<MlpOptions>},
       {"linear", "linear map of the mean of an example's rows: logistic regression",
        make<LinearOptions>},

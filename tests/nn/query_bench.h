@@ -59,6 +59,7 @@ class QueryBench : public LayerBench<Real> {
         options_(std::make_shared<Options>(given)),
         model_(this->build([&](Registry& r) { return options_->make(r, asked_.spec()); }, seed)),
         queries(Array::random({asked.query_offsets.back(), asked.query_width}, 12)) {
+    query_tokens.reserve(1);  // of no tokens there is a view, too
     for (Index i = 0; i < asked.offsets.back(); ++i)
       tokens.push_back(static_cast<std::int32_t>((5 * i + i * i / 3) % asked.vocabulary));
     for (Index i = 0; i < asked.query_offsets.back(); ++i)
