@@ -2,6 +2,7 @@
 
 scripts/fetch_data ct-covid          746 CT slices of 332 papers (349 COVID, 397 not) to data/ct_covid.h5
 scripts/fetch_data tinyshakespeare   1,115,394 characters of Shakespeare to data/tinyshakespeare.h5
+scripts/fetch_data cmudict           124,926 English words and their phonemes to data/cmudict.h5
 scripts/fetch_data all               every one of them
 
 ATTUNE_DATA_MIRROR=DIR takes the sources from DIR/<name> instead of the network. data/README.md says
@@ -136,7 +137,30 @@ def fetch_tinyshakespeare():
         attune("import", text, "--kind", "tokens", "-o", ROOT / "data" / "tinyshakespeare.h5")
 
 
-SETS = {"ct-covid": fetch_ct_covid, "tinyshakespeare": fetch_tinyshakespeare}
+def spoken_words(lines):
+    """(word, phonemes) of a pronouncing dictionary: words of letters and apostrophes only, the first pronunciation of
+    each (others are called word(2), …), phonemes without the digit of their stress; a comment begins with #."""
+    for line in lines:
+        word, *phonemes = line.partition("#")[0].split() or [""]
+        if re.fullmatch("[a-z']+", word):
+            yield word, [phoneme.rstrip("012") for phoneme in phonemes]
+
+
+def fetch_cmudict():
+    files = take("cmudict", "cmusphinx/cmudict", "0f8072f814306c5ee4fbf992ed853601b12c01f9", lambda path: path == "cmudict.dict",
+                 1, "29375dd647e64e4f044d16deb745de5eb5373492dacdcc56497801e583bff15f", single="cmudict.dict")
+    (ROOT / "data").mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="attune-words-") as folder:
+        table = pathlib.Path(folder) / "cmudict.csv"
+        with open(table, "w", newline="", encoding="utf-8") as out:
+            rows = csv.writer(out)
+            rows.writerow(["input", "answer", "group"])
+            for word, phonemes in spoken_words(files["cmudict.dict"].decode().splitlines()):
+                rows.writerow([" ".join(word), " ".join(phonemes), word])
+        attune("import", table, "--kind", "pairs", "-o", ROOT / "data" / "cmudict.h5")
+
+
+SETS = {"ct-covid": fetch_ct_covid, "tinyshakespeare": fetch_tinyshakespeare, "cmudict": fetch_cmudict}
 
 
 def main(arguments):

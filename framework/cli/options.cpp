@@ -205,11 +205,12 @@ const std::vector<Verb>& verbs() {
        .examples = {"completion bash"},
        .exit_codes = {ok, usage}},
       {.name = "import",
-       .summary = "images, sequences or vectors into a dataset file",
-       .operands = "SOURCE -o FILE.h5 [--kind images|tokens|vectors]",
+       .summary = "images, sequences, pairs of them or vectors into a dataset file",
+       .operands = "SOURCE -o FILE.h5 [--kind images|tokens|pairs|vectors]",
        .details =
            "Decodes a folder of images (DICOM, NIfTI, PNG and others) by content, or reads a table "
-           "of sequences or vectors, or a text, and writes one dataset file. A program of its "
+           "of sequences, of pairs of them or of vectors, or a text, and writes one dataset file. "
+           "A program of its "
            "own, attune-import, because images need ITK: scripts/attune import builds it when it "
            "is first asked for. attune import --help prints its options.",
        .max_operands = -1,

@@ -8,6 +8,7 @@
 #include "datasets/lookup.h"
 #include "datasets/max_item.h"
 #include "datasets/needle.h"
+#include "datasets/pairs.h"
 #include "datasets/phantoms.h"
 #include "datasets/recall.h"
 #include "datasets/retrieval.h"
@@ -34,6 +35,8 @@ const std::vector<DataKind>& data_kinds() {
        make<TextOptions>},
       {"tokens", "sequences of tokens of a dataset file, each of a class", make<TokensOptions>},
       {"vectors", "vectors of a dataset file, each an example of one row", make<VectorsOptions>},
+      {"pairs", "pairs of sequences of a dataset file: what is the answer, token by token?",
+       make<PairsOptions>},
       {"retrieval", "generated pairs of key and value, then a key: which value has it?",
        make<RetrievalOptions>},
       {"recall", "generated pairs of key and value, then keys: which token comes next?",

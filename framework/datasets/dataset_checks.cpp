@@ -49,6 +49,7 @@ DatasetKind dataset_kind(const std::string& path) {
   try {
     const H5File file = H5File::open(path);
     const H5Group& root = file.root();
+    if (root.has("answer_tokens") || root.has("answer_offsets")) return DatasetKind::pairs;
     if (root.has("tokens")) return DatasetKind::tokens;
     if (root.has("x")) return root.has("indptr") ? DatasetKind::graphs : DatasetKind::vectors;
   } catch (const Error&) {  // who reads it says what is wrong

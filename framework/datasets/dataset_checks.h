@@ -20,6 +20,7 @@ class DatasetChecker {
       : path_(path), root_(root), needs_(std::move(needs)), faults_(faults) {}
 
   bool good() const { return faults_.empty(); }
+  std::size_t n_faults() const { return faults_.size(); }
 
   template <class... Args>
   void fault(fmt::format_string<Args...> text, Args&&... args) {

@@ -9,7 +9,8 @@
 
 namespace attune {
 
-// `attune.dataset@1`, images (token_file.h has tokens, vector_file.h vectors). Of n images:
+// `attune.dataset@1`, images (other kinds have headers of their own, such as token_file.h). Of n
+// images:
 //   /pixels [total] uint8 or float32, image after image, row-major    /offsets [n+1] their starts
 //   /height /width [n] pixels     /label [n], an index into /class_names [c] text
 //   /group [n], what is split together     /split [n] 0 train, 1 val, 2 test
@@ -89,8 +90,8 @@ class DatasetFile {
   std::unique_ptr<State> state_;
 };
 
-// Told by what it holds: /tokens, /x, /x with /indptr, or else images.
-enum class DatasetKind { images, tokens, vectors, graphs };
+// Told by what it holds: /answer_tokens, /tokens, /x, /x with /indptr, or else images.
+enum class DatasetKind { images, tokens, vectors, graphs, pairs };
 DatasetKind dataset_kind(const std::string& path);
 
 // All that is wrong with a dataset file of its kind, a sentence each naming file and dataset; none

@@ -8,6 +8,7 @@
 #include "datasets/dataset_checks.h"
 #include "datasets/dataset_file.h"
 #include "datasets/dataset_hash.h"
+#include "datasets/pair_file.h"
 #include "datasets/token_file.h"
 #include "datasets/vector_file.h"
 #include "h5/h5.h"
@@ -161,6 +162,8 @@ std::vector<std::string> dataset_file_faults(const std::string& path) {
   switch (dataset_kind(path)) {
     case DatasetKind::tokens:
       return token_file_faults(path);
+    case DatasetKind::pairs:
+      return pair_file_faults(path);
     case DatasetKind::vectors:
       return vector_file_faults(path);
     case DatasetKind::graphs:

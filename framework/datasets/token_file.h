@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "datasets/dataset_file.h"
+#include "datasets/token_sequences.h"
 
 namespace attune {
 
@@ -18,15 +19,7 @@ namespace attune {
 // sha256 is over the text "attune.dataset@1 tokens\n" and then vocabulary, class_names, label,
 // group, split, offsets (int64), tokens (int32), as dataset_file.h has it for images; label with
 // class_names, and split, are left out where absent.
-struct TokenTable : ExampleColumns {
-  std::vector<std::int32_t> tokens;
-  std::vector<Index> offsets = {0};
-  std::vector<std::string> vocabulary;
-  Index size() const { return static_cast<Index>(offsets.size()) - 1; }
-  Index n_tokens(Index i) const {
-    return offsets[static_cast<std::size_t>(i) + 1] - offsets[static_cast<std::size_t>(i)];
-  }
-};
+struct TokenTable : ExampleColumns, TokenSequences {};
 
 struct TokenFile {
   TokenTable table;    // whole, defaults filled in
@@ -38,11 +31,6 @@ TokenFile read_token_file(const std::string& path);
 
 // Under a temporary name beside it, then renamed into place.
 void write_token_file(const std::string& path, TokenTable table);
-
-// The same sequences in the ids of another vocabulary, by name. DataError names the tokens that it
-// lacks; `path` stands in it.
-void renumber_tokens(TokenTable& table, const std::vector<std::string>& vocabulary,
-                     const std::string& path);
 
 std::vector<std::string> token_file_faults(const std::string& path);
 

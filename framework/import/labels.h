@@ -9,6 +9,7 @@ namespace attune {
 // Which columns of a CSV hold what; `group`, and in tables `split`, may be absent from the file.
 struct LabelColumns {
   std::string file = "file", label = "label", group = "group", tokens = "tokens", split = "split";
+  std::string input = "input", answer = "answer";  // of pairs
 };
 
 struct LabelRow {

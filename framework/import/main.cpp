@@ -23,9 +23,10 @@ namespace {
 constexpr const char* kHelp =
     R"(usage: attune import SOURCE -o FILE.h5 [--kind KIND] [options]
 
-Makes a dataset file of a folder of images, or of a table of token sequences or
-vectors. Groups (patients, papers) are never split between training and test.
-Prints counts by label, group and size, and examples that several groups share.
+Makes a dataset file of a folder of images, or of a table of token sequences,
+pairs of them or vectors. Groups (patients, papers) are never split between
+training and test. Prints counts by label, group and size, and examples that
+several groups share.
 
   -o, --out FILE.h5      the dataset file, replaced if one is there
       --kind images      (default) SOURCE is a folder of DICOM, NIfTI, MetaImage,
@@ -34,6 +35,8 @@ Prints counts by label, group and size, and examples that several groups share.
       --kind tokens      SOURCE is a CSV whose column tokens holds words or ids
                          separated by spaces, with columns label, group and split
                          if any; or a text (no .csv), whose characters are tokens
+      --kind pairs       SOURCE is a CSV whose columns input and answer hold words
+                         separated by spaces, with columns group and split if any
       --kind vectors     SOURCE is a CSV with a column label, group and split if
                          any; all other columns of numbers are features
       --columns LIST     other names of columns, as in label=class,group=patient
@@ -57,10 +60,11 @@ examples:
   attune import photos -o data/photos.h5    # photos/CLASS/...
   attune import reviews.csv -o data/reviews.h5 --kind tokens --columns tokens=text
   attune import book.txt -o data/book.h5 --kind tokens
+  attune import spoken.csv -o data/spoken.h5 --kind pairs --columns input=word
   attune import iris.csv -o data/iris.h5 --kind vectors --columns label=species
 )";
 
-enum class Kind { images, tokens, vectors };
+enum class Kind { images, tokens, pairs, vectors };
 
 struct CommandLine {
   Kind kind = Kind::images;
@@ -82,17 +86,20 @@ std::pair<double, double> parse_window(const std::string& text) {
 Kind parse_kind(const std::string& text) {
   if (text == "images") return Kind::images;
   if (text == "tokens") return Kind::tokens;
-  ATTUNE_CHECK(text == "vectors", ConfigError, "--kind {}: there are images, tokens and vectors",
-               text);
+  if (text == "pairs") return Kind::pairs;
+  ATTUNE_CHECK(text == "vectors", ConfigError,
+               "--kind {}: there are images, tokens, pairs and vectors", text);
   return Kind::vectors;
 }
 
 LabelColumns parse_columns(const std::string& text, Kind kind) {
   LabelColumns columns;
-  std::vector<std::pair<std::string, std::string*>> known = {{"label", &columns.label},
-                                                             {"group", &columns.group}};
-  if (kind == Kind::images) known.insert(known.begin(), {"file", &columns.file});
-  if (kind == Kind::tokens) known.insert(known.begin(), {"tokens", &columns.tokens});
+  std::vector<std::pair<std::string, std::string*>> known;
+  if (kind == Kind::images) known = {{"file", &columns.file}};
+  if (kind == Kind::tokens) known = {{"tokens", &columns.tokens}};
+  if (kind == Kind::pairs) known = {{"input", &columns.input}, {"answer", &columns.answer}};
+  if (kind != Kind::pairs) known.emplace_back("label", &columns.label);
+  known.emplace_back("group", &columns.group);
   if (kind != Kind::images) known.emplace_back("split", &columns.split);
   std::vector<std::string> forms;
   for (const auto& [key, column] : known) forms.push_back(key + "=NAME");
@@ -116,11 +123,10 @@ void check(const CommandLine& command) {
   ATTUNE_CHECK(!options.source.empty(), ConfigError, "SOURCE is missing, {}; see --help",
                images ? "a folder of images" : "a file");
   ATTUNE_CHECK(!options.output.empty(), ConfigError, "-o FILE.h5 is missing; see --help");
-  ATTUNE_CHECK(
-      images || (options.labels.empty() && !options.window && !options.skip_unlabelled),
-      ConfigError,
-      "--labels, --window and --skip-unlabelled are of --kind images: labels of tokens and "
-      "vectors are a column of SOURCE (--columns label=NAME)");
+  ATTUNE_CHECK(images || (options.labels.empty() && !options.window && !options.skip_unlabelled),
+               ConfigError,
+               "--labels, --window and --skip-unlabelled are of --kind images: labels of "
+               "tables are a column of SOURCE (--columns label=NAME)");
   ATTUNE_CHECK(!images || !options.labels.empty() || !options.skip_unlabelled, ConfigError,
                "--skip-unlabelled needs --labels CSV: without it folders name the classes");
 }
@@ -224,8 +230,9 @@ int run(const std::vector<std::string>& words) {
       return 0;
     }
     const TableOptions table{command.import.source, command.import.output, command.import.columns};
-    const TableReport report =
-        command.kind == Kind::tokens ? import_tokens(table) : import_vectors(table);
+    const TableReport report = command.kind == Kind::tokens  ? import_tokens(table)
+                               : command.kind == Kind::pairs ? import_pairs(table)
+                                                             : import_vectors(table);
     say(command, table_report_json(report), table_report_text(report));
     return 0;
   } catch (const Error& error) {

@@ -26,30 +26,42 @@ std::string warnings(const TableReport& report) {
                     (set.across_labels ? ": different labels" : ": different groups"));
   }
   return text + fmt::format(
-                    "\nwarning: {} sets of equal rows stand in several groups or have several "
+                    "\nwarning: {} sets of equal {} stand in several groups or have several "
                     "labels.\nGive those of one group name, and remove what is labelled twice:{}\n",
-                    report.equal.size(), listed(lines));
+                    report.equal.size(), report.kind == "pairs" ? "inputs" : "rows", listed(lines));
+}
+
+std::string headline(const TableReport& report) {
+  const Index n = n_examples(report);
+  if (report.kind == "vectors")
+    return fmt::format("{}: {} vectors of {} features ({})\n", report.output, n,
+                       report.features.size(), join(report.features));
+  if (report.kind == "pairs")
+    return fmt::format("{}: {} {} of sequences, inputs of {} different tokens and answers of {}\n",
+                       report.output, n, n == 1 ? "pair" : "pairs", report.vocabulary,
+                       report.answer_vocabulary);
+  return fmt::format("{}: {} {} of tokens, {} different ones\n", report.output, n,
+                     n == 1 ? "sequence" : "sequences", report.vocabulary);
 }
 
 }  // namespace
 
 std::string table_report_text(const TableReport& report) {
   const Counts counts = count(report.columns);
-  const bool tokens = report.kind == "tokens";
-  const Index n = n_examples(report);
-  std::string text = tokens ? fmt::format("{}: {} {} of tokens, {} different ones\n", report.output,
-                                          n, n == 1 ? "sequence" : "sequences", report.vocabulary)
-                            : fmt::format("{}: {} vectors of {} features ({})\n", report.output, n,
-                                          report.features.size(), join(report.features));
+  std::string text = headline(report);
   if (!report.left_out.empty())
     text += fmt::format("left out {} columns that hold no numbers: {}\n", report.left_out.size(),
                         join(report.left_out));
   text += "\n" + label_table(report.columns, counts, "examples");
   text += "\n" + spread_head() + spread_row("examples a group", spread_of(counts.of_group));
-  if (tokens) text += spread_row("sequence length", spread_of(report.lengths));
-  if (report.columns.label.empty())
+  if (report.kind == "tokens") text += spread_row("sequence length", spread_of(report.lengths));
+  if (report.kind == "pairs")
+    text += spread_row("input length", spread_of(report.lengths)) +
+            spread_row("answer length", spread_of(report.answer_lengths));
+  if (report.columns.label.empty() && report.kind == "tokens")
     text += "\nno labels are given: it is a text to be continued, for data.kind=text\n";
-  if (!report.has_groups && n > 1) text += "\nno groups are given: each row is its own\n";
+  if (!report.has_groups && n_examples(report) > 1)
+    text += "\nno groups are given: each row is its own\n";
   return text + warnings(report);
 }
 
@@ -72,9 +84,12 @@ Json table_report_json(const TableReport& report) {
                   .set("groups", group_json(counts, report.has_groups))
                   .set("split_given", report.has_split)
                   .set("equal_rows", std::move(equal));
-  if (report.kind == "tokens") {
+  if (report.kind != "vectors")
     json.set("tokens", json_of(spread_of(report.lengths))).set("vocabulary", report.vocabulary);
-  } else {
+  if (report.kind == "pairs")
+    json.set("answer_tokens", json_of(spread_of(report.answer_lengths)))
+        .set("answer_vocabulary", report.answer_vocabulary);
+  if (report.kind == "vectors") {
     json.set("features", report.features)
         .set("columns_left_out", report.left_out)
         .set("uneven_features", report.uneven);

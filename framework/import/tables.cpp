@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "base/hash.h"
 #include "base/text.h"
+#include "datasets/pair_file.h"
 #include "datasets/token_file.h"
 #include "datasets/vector_file.h"
 #include "import/csv.h"
@@ -39,7 +40,7 @@ class Faults {
 
 std::ifstream opened(const TableOptions& options) {
   ATTUNE_CHECK(!std::filesystem::is_directory(options.source), DataError,
-               "{} is a folder, and tokens and vectors are imported from a file", options.source);
+               "{} is a folder, and tables and texts are files", options.source);
   std::ifstream stream(options.source, std::ios::binary);
   ATTUNE_CHECK(stream, DataError, "{} cannot be opened", options.source);
   check_dataset_output(options.output, {options.source});
@@ -49,8 +50,11 @@ std::ifstream opened(const TableOptions& options) {
 // The columns label, group and split of a table, row by row.
 class Labels {
  public:
-  Labels(const Csv& csv, const LabelColumns& columns, bool labelled)
-      : label_(csv.column(columns.label, "label", labelled || columns.label != "label")),
+  enum class Has { label, perhaps_label, no_label };
+  Labels(const Csv& csv, const LabelColumns& columns, Has has)
+      : label_(has == Has::no_label ? std::nullopt
+                                    : csv.column(columns.label, "label",
+                                                 has == Has::label || columns.label != "label")),
         group_(csv.column(columns.group, "group", columns.group != "group")),
         split_(csv.column(columns.split, "split", columns.split != "split")) {}
 
@@ -131,13 +135,25 @@ std::string_view bytes_of(const T* first, Index n) {
   return {reinterpret_cast<const char*>(first), static_cast<std::size_t>(n) * sizeof(T)};
 }
 
+std::string_view bytes_of(const TokenSequences& sequences, std::size_t i) {
+  const auto sequence = sequences.sequence(static_cast<Index>(i));
+  return bytes_of(sequence.data(), static_cast<Index>(sequence.size()));
+}
+
 // Words as ids, in the order in which they come; finish() numbers them as the vocabulary does.
 class Vocabulary {
  public:
   std::int32_t id(const std::string& word) {
     return ids_.emplace(word, static_cast<std::int32_t>(ids_.size())).first->second;
   }
-  void finish(TokenTable& table) const {
+  // The words of a text behind the others; false where there are none.
+  bool add_sequence(const std::string& text, TokenSequences& to) {
+    std::istringstream words(text);
+    for (std::string word; words >> word;) to.tokens.push_back(id(word));
+    to.offsets.push_back(static_cast<Index>(to.tokens.size()));
+    return to.n_tokens(to.size() - 1) > 0;
+  }
+  void finish(TokenSequences& table) const {
     std::set<std::string> words;
     for (const auto& [word, id] : ids_) words.insert(word);
     table.vocabulary = in_order(words);
@@ -151,12 +167,18 @@ class Vocabulary {
   std::map<std::string, std::int32_t> ids_;
 };
 
+std::vector<Index> lengths_of(const TokenSequences& sequences) {
+  std::vector<Index> lengths;
+  for (Index i = 0; i < sequences.size(); ++i) lengths.push_back(sequences.n_tokens(i));
+  return lengths;
+}
+
 bool is_csv(const std::string& path) { return path.ends_with(".csv") || path.ends_with(".CSV"); }
 
 TableReport written(const TableOptions& options, TokenTable table, TableReport report) {
   report.output = options.output;
   report.kind = "tokens";
-  for (Index i = 0; i < table.size(); ++i) report.lengths.push_back(table.n_tokens(i));
+  report.lengths = lengths_of(table);
   report.vocabulary = static_cast<Index>(table.vocabulary.size());
   report.columns = table;
   write_token_file(options.output, std::move(table));
@@ -236,16 +258,12 @@ TableReport import_tokens(const TableOptions& options) {
   std::ifstream stream = opened(options);
   Csv csv(stream, options.source);
   const std::size_t column = *csv.column(options.columns.tokens, "tokens", true);
-  Labels labels(csv, options.columns, false);
+  Labels labels(csv, options.columns, Labels::Has::perhaps_label);
   Faults faults(options.source);
   TokenTable table;
   Vocabulary vocabulary;
   while (const auto row = csv.next()) {
-    std::istringstream words((*row)[column]);
-    for (std::string word; words >> word;) table.tokens.push_back(vocabulary.id(word));
-    const auto n = static_cast<Index>(table.tokens.size());
-    if (n == table.offsets.back()) faults.add(csv.line(), "has no tokens");
-    table.offsets.push_back(n);
+    if (!vocabulary.add_sequence((*row)[column], table)) faults.add(csv.line(), "has no tokens");
     labels.add(*row, csv.line(), faults);
   }
   faults.raise();
@@ -255,16 +273,50 @@ TableReport import_tokens(const TableOptions& options) {
   TableReport report;
   report.has_groups = labels.has_groups();
   report.has_split = labels.has_split();
-  report.equal = equal_rows(table, labels, [&](std::size_t i) {
-    return bytes_of(table.tokens.data() + table.offsets[i], table.n_tokens(static_cast<Index>(i)));
-  });
+  report.equal = equal_rows(table, labels, [&](std::size_t i) { return bytes_of(table, i); });
   return written(options, std::move(table), std::move(report));
+}
+
+TableReport import_pairs(const TableOptions& options) {
+  std::ifstream stream = opened(options);
+  Csv csv(stream, options.source);
+  const std::size_t input = *csv.column(options.columns.input, "input", true),
+                    answer = *csv.column(options.columns.answer, "answer", true);
+  Labels labels(csv, options.columns, Labels::Has::no_label);
+  Faults faults(options.source);
+  PairTable table;
+  Vocabulary inputs, answers;
+  while (const auto row = csv.next()) {
+    if (!inputs.add_sequence((*row)[input], table.input)) faults.add(csv.line(), "has no input");
+    if (!answers.add_sequence((*row)[answer], table.answer))
+      faults.add(csv.line(), "has no answer");
+    labels.add(*row, csv.line(), faults);
+  }
+  faults.raise();
+  ATTUNE_CHECK(table.size() > 0, DataError, "{} has no rows: nothing was written", options.source);
+  inputs.finish(table.input);
+  answers.finish(table.answer);
+  static_cast<ExampleColumns&>(table) = labels.columns(options.source);
+
+  TableReport report;
+  report.output = options.output;
+  report.kind = "pairs";
+  report.has_groups = labels.has_groups();
+  report.has_split = labels.has_split();
+  report.lengths = lengths_of(table.input);
+  report.vocabulary = static_cast<Index>(table.input.vocabulary.size());
+  report.answer_lengths = lengths_of(table.answer);
+  report.answer_vocabulary = static_cast<Index>(table.answer.vocabulary.size());
+  report.equal = equal_rows(table, labels, [&](std::size_t i) { return bytes_of(table.input, i); });
+  report.columns = table;
+  write_pair_file(options.output, std::move(table));
+  return report;
 }
 
 TableReport import_vectors(const TableOptions& options) {
   std::ifstream stream = opened(options);
   Csv csv(stream, options.source);
-  Labels labels(csv, options.columns, true);
+  Labels labels(csv, options.columns, Labels::Has::label);
   Faults faults(options.source);
   std::vector<Feature> features;
   for (std::size_t c = 0; c < csv.header().size(); ++c)

@@ -16,7 +16,7 @@ struct TableOptions {
   LabelColumns columns;
 };
 
-// Rows of equal content that are of different groups or labels.
+// Rows of equal content, of pairs of equal inputs, that are of different groups or labels.
 struct EqualRows {
   std::vector<std::size_t> lines;  // two or more
   bool across_groups = false, across_labels = false;
@@ -24,11 +24,13 @@ struct EqualRows {
 
 // What the import of a table has written.
 struct TableReport {
-  std::string output, kind;  // tokens | vectors
+  std::string output, kind;  // tokens | vectors | pairs
   ExampleColumns columns;
-  bool has_groups = false, has_split = false;   // of people's choice
-  std::vector<Index> lengths;                   // of the sequences; none of vectors
-  Index vocabulary = 0;                         // names of tokens
+  bool has_groups = false, has_split = false;  // of people's choice
+  std::vector<Index> lengths;                  // of the sequences; none of vectors
+  Index vocabulary = 0;                        // names of tokens
+  std::vector<Index> answer_lengths;           // of pairs, whose inputs the two above are of
+  Index answer_vocabulary = 0;
   std::vector<std::string> features, left_out;  // columns of vectors: read, and no numbers
   std::vector<std::string> uneven;              // features far wider than others, warned of
   std::vector<EqualRows> equal;
@@ -47,6 +49,10 @@ TableReport import_tokens(const TableOptions& options);
 // all others that hold numbers are features, in their order, and such as hold no number are left
 // out. DataError lists the lines where a feature is no finite number.
 TableReport import_vectors(const TableOptions& options);
+
+// A CSV into a pairs file (pair_file.h): columns input and answer, in which spaces separate tokens,
+// and perhaps group and split, as above.
+TableReport import_pairs(const TableOptions& options);
 
 // Tables for people, and the same counts and lists as one JSON object.
 std::string table_report_text(const TableReport& report);

@@ -9,6 +9,7 @@
 
 #include "base/text.h"
 #include "datasets/dataset_file.h"
+#include "datasets/pair_file.h"
 #include "datasets/token_file.h"
 #include "datasets/vector_file.h"
 #include "h5/h5.h"
@@ -53,7 +54,7 @@ void write(const std::string& path, const Columns& columns) {
       root.write_texts(name, {"a", "b"});
     } else if (column.type.starts_with("real") || column.shape == "[n, 2]") {  // of vectors d is 2
       root.write(name, {2, 2}, std::vector<double>(4, 0.5).data());
-    } else if (name == "tokens") {
+    } else if (name == "tokens" || name == "answer_tokens") {
       root.write(name, std::vector<std::int32_t>{0, 1, 1, 0});
     } else if (column.shape == "[total]") {
       root.write(name, std::vector<std::uint8_t>{1, 2, 3, 4});
@@ -87,7 +88,7 @@ class DataPage : public testing::Test {
   std::string path_;
 };
 
-constexpr const char* kKinds[] = {"images", "tokens", "vectors"};
+constexpr const char* kKinds[] = {"images", "tokens", "pairs", "vectors"};
 
 TEST_F(DataPage, AFileOfAllThatItNamesIsRight) {
   for (const char* kind : kKinds) {
@@ -129,6 +130,11 @@ TEST_F(DataPage, ItNamesAllThatIsWritten) {
   tokens.offsets = {0, 1};
   write_token_file(path_, tokens);
   expect_all_named("tokens");
+  PairTable pairs;
+  pairs.input = pairs.answer = tokens;
+  pairs.split = {0};
+  write_pair_file(path_, pairs);
+  expect_all_named("pairs");
   VectorTable vectors;
   static_cast<ExampleColumns&>(vectors) = table;
   vectors.width = 1;

@@ -101,9 +101,11 @@ TEST(ImportProgram, OptionsOfAnotherKindAreRefused) {
   const std::string to = " -o " + (folder / "out.h5");
   EXPECT_EQ(import_of("t.csv --kind tokens --window 0,1" + to).exit, 2);
   EXPECT_THAT(import_of("t.csv --kind graphs" + to).errors,
-              testing::HasSubstr("--kind graphs: there are images, tokens and vectors"));
+              testing::HasSubstr("--kind graphs: there are images, tokens, pairs and vectors"));
   EXPECT_THAT(import_of("t.csv --kind vectors --columns file=a" + to).errors,
               testing::HasSubstr("'file=a' is none of label=NAME, group=NAME, split=NAME"));
+  EXPECT_THAT(import_of("t.csv --kind pairs --columns label=a" + to).errors,
+              testing::HasSubstr("is none of input=NAME, answer=NAME, group=NAME, split=NAME"));
   EXPECT_THAT(import_of("t.csv --columns tokens=a --kind tokens" + to).errors,
               testing::HasSubstr("t.csv cannot be opened"));
 }

@@ -4,8 +4,10 @@
 #include <gtest/gtest.h>
 
 #include <fstream>
+#include <set>
 
 #include "base/error.h"
+#include "datasets/pair_file.h"
 #include "datasets/token_file.h"
 #include "datasets/vector_file.h"
 #include "tests/import/test_folder.h"
@@ -34,6 +36,11 @@ class Tables : public testing::Test {
     report_ = import_vectors(options(text));
     EXPECT_THAT(dataset_file_faults(folder_ / "out.h5"), IsEmpty());
     return read_vector_file(folder_ / "out.h5").table;
+  }
+  PairTable pairs(const std::string& text) {
+    report_ = import_pairs(options(text));
+    EXPECT_THAT(dataset_file_faults(folder_ / "out.h5"), IsEmpty());
+    return read_pair_file(folder_ / "out.h5").table;
   }
   // The message of an import that must fail and leave nothing.
   template <class Import>
@@ -65,6 +72,47 @@ TEST_F(Tables, WordsBecomeIdsOfAVocabularyInOrder) {
   EXPECT_THAT(table.label, ElementsAre(0, 1));
   EXPECT_THAT(table.split, ElementsAre(0, 2));
   EXPECT_NE(table.group[0], table.group[1]);
+}
+
+TEST_F(Tables, PairsHaveAVocabularyForInputsAndOneForAnswers) {
+  columns_.input = "word";
+  const PairTable table = pairs(
+      "word,answer,group,split,label\nt o,T UW,to,train,\no,OW,o,test,\nt w o,T UW,two,val,\n");
+  EXPECT_THAT(table.input.vocabulary, ElementsAre("o", "t", "w"));
+  EXPECT_THAT(table.input.tokens, ElementsAre(1, 0, 0, 1, 2, 0));
+  EXPECT_THAT(table.input.offsets, ElementsAre(0, 2, 3, 6));
+  EXPECT_THAT(table.answer.vocabulary, ElementsAre("OW", "T", "UW"));
+  EXPECT_THAT(table.answer.tokens, ElementsAre(1, 2, 0, 1, 2));
+  EXPECT_THAT(table.answer.offsets, ElementsAre(0, 2, 3, 5));
+  EXPECT_THAT(table.split, ElementsAre(0, 2, 1));
+  EXPECT_EQ(std::set<std::int32_t>(table.group.begin(), table.group.end()).size(), 3U);
+  const std::string text = table_report_text(report_);
+  EXPECT_THAT(text, HasSubstr("3 pairs of sequences, inputs of 3 different tokens and answers of "
+                              "3\n"));
+  EXPECT_THAT(text, HasSubstr("input length           1       2       3\n"));
+  EXPECT_THAT(text, HasSubstr("answer length          1       2       2\n"));
+  EXPECT_THAT(text, Not(HasSubstr("data.kind=text")));
+  const Json json = table_report_json(report_);
+  EXPECT_EQ(*json.find("vocabulary")->integer(), 3);
+  EXPECT_EQ(*json.find("answer_tokens")->find("max")->integer(), 2);
+}
+
+TEST_F(Tables, FaultyPairsAreAllNamed) {
+  EXPECT_THAT(failure(import_pairs, "input,answer\na,x\n,x\nb,\n"),
+              AllOf(HasSubstr("2 faults:"), HasSubstr("in.csv:3: has no input"),
+                    HasSubstr("in.csv:4: has no answer")));
+  EXPECT_THAT(failure(import_pairs, "input\na\n"), HasSubstr("has no column 'answer'"));
+  EXPECT_THAT(failure(import_pairs, "input,answer\n"), HasSubstr("has no rows"));
+}
+
+// Else a model is tested on inputs that it was trained on.
+TEST_F(Tables, EqualInputsOfSeveralGroupsAreWarnedOf) {
+  pairs("input,answer\na b,x\na b,y\nb,x\n");
+  ASSERT_EQ(report_.equal.size(), 1U);
+  EXPECT_THAT(report_.equal[0].lines, ElementsAre(2, 3));
+  EXPECT_THAT(table_report_text(report_), HasSubstr("1 sets of equal inputs"));
+  pairs("input,answer,group\na b,x,1\na b,y,1\nb,x,2\n");
+  EXPECT_THAT(report_.equal, IsEmpty());
 }
 
 TEST_F(Tables, IdsAreOrderedByNumberAndKeepTheirNames) {
