@@ -3,17 +3,21 @@
 scripts/fetch_data ct-covid          746 CT slices of 332 papers (349 COVID, 397 not) to data/ct_covid.h5
 scripts/fetch_data tinyshakespeare   1,115,394 characters of Shakespeare to data/tinyshakespeare.h5
 scripts/fetch_data cmudict           124,926 English words and their phonemes to data/cmudict.h5
+scripts/fetch_data cora              2708 papers, 5278 citations, 1433 words, 7 subjects to data/cora.h5
+scripts/fetch_data tu                MUTAG, PROTEINS and NCI1, graphs of two classes each, to data/mutag.h5, proteins.h5, nci1.h5
 scripts/fetch_data all               every one of them
 
-ATTUNE_DATA_MIRROR=DIR takes the sources from DIR/<name> instead of the network. data/README.md says
+ATTUNE_DATA_MIRROR=DIR takes the sources from folders of DIR (data/README.md names them) instead of the network. data/README.md says
 where the data comes from and under which licence.
 """
 import csv
 import hashlib
 import http.client
 import io
+import itertools
 import os
 import pathlib
+import pickle
 import re
 import subprocess
 import sys
@@ -84,21 +88,23 @@ def from_folder(folder, keep):
     return {path: (folder / path).read_bytes() for path in paths if keep(path)}
 
 
-def take(name, repository, commit, keep, count, expected, single=None):
-    """The checked files of a source, from the mirror when there is one; `single` is the path of the only one."""
+def take(name, repository, commit, keep, count, expected, single=None, folder=None, below=""):
+    """The checked files of a source, from the mirror's folder when there is one; `single` is the path of the only one,
+    `below` where in the repository the paths of the others begin."""
     mirror = os.environ.get("ATTUNE_DATA_MIRROR")
     if mirror:
-        folder = pathlib.Path(mirror) / name
-        files, where = from_folder(folder, keep), str(folder)
+        source = pathlib.Path(mirror) / (folder or name)
+        files, where = from_folder(source, keep), str(source)
     else:
-        files = one_from_github(repository, commit, single) if single else from_github(repository, commit, keep)
+        files = one_from_github(repository, commit, single) if single else from_github(repository, commit, lambda path: path.startswith(below) and keep(path[len(below):]))
+        files = files if single else {path[len(below):]: content for path, content in files.items()}
         where = f"commit {commit} of github.com/{repository}"
     check(name, files, count, expected, where)
     return files
 
 
-def attune(*arguments):
-    result = subprocess.run([str(ROOT / "scripts" / "attune"), *map(str, arguments)])
+def attune(*arguments, **options):
+    result = subprocess.run([str(ROOT / "scripts" / "attune"), *map(str, arguments)], **options)
     if result.returncode != 0:
         raise FetchError(f"attune {arguments[0]} ended with exit code {result.returncode}; its message is above")
 
@@ -160,7 +166,118 @@ def fetch_cmudict():
         attune("import", table, "--kind", "pairs", "-o", ROOT / "data" / "cmudict.h5")
 
 
-SETS = {"ct-covid": fetch_ct_covid, "tinyshakespeare": fetch_tinyshakespeare, "cmudict": fetch_cmudict}
+def write_graphs(name, columns, x, **attributes):
+    """data/<name>.h5 (docs/data.md): columns by name, x sparse rows as (data, indices, indptr, shape). It is checked, and
+    only then renamed into place."""
+    try:
+        import h5py
+    except ImportError as error:
+        raise FetchError(f"graphs are written with h5py ({error}): apt-get install python3-h5py, or pip install h5py") from error
+    target = ROOT / "data" / f"{name}.h5"
+    target.parent.mkdir(exist_ok=True)
+    made = target.with_name(f".{name}.{os.getpid()}.h5")
+    try:
+        with h5py.File(made, "w", track_order=False) as file:
+            file.attrs.update(schema="attune.dataset@1", kind="graphs", **attributes)
+            for column, values in columns.items():
+                file.create_dataset(column, data=values)
+            for part, values in zip(("data", "indices", "indptr"), x):
+                file.create_dataset(f"x/{part}", data=values)
+            file["x"].attrs["shape"] = x[3]
+        attune("check", made, stdout=subprocess.DEVNULL)
+        os.replace(made, target)
+    finally:
+        made.unlink(missing_ok=True)
+    print(f"{target.relative_to(ROOT)}: {len(columns['indptr']) - 1} nodes, {len(columns['indices'])} edges", file=sys.stderr)
+
+
+class SparseMatrix:
+    """What stands for scipy's in Planetoid's pickles: its attributes are data, indices, indptr and _shape."""
+
+    def row(self, i):
+        part = slice(self.indptr[i], self.indptr[i + 1])
+        return sorted(zip(self.indices[part].tolist(), self.data[part].tolist()))
+
+
+class PlanetoidUnpickler(pickle.Unpickler):
+    """Pickles can run anything: only the classes that these hold are made."""
+
+    def find_class(self, module, name):
+        import collections
+
+        import numpy
+        allowed = {("scipy.sparse.csr", "csr_matrix"): SparseMatrix, ("numpy", "ndarray"): numpy.ndarray, ("numpy", "dtype"): numpy.dtype,
+                   ("numpy.core.multiarray", "_reconstruct"): numpy.core.multiarray._reconstruct,
+                   ("collections", "defaultdict"): collections.defaultdict, ("__builtin__", "list"): list}
+        if (module, name) not in allowed:
+            raise FetchError(f"a pickle of Cora holds {module}.{name}, which the published ones do not: remove it and fetch it again")
+        return allowed[module, name]
+
+
+def fetch_cora():
+    """Yang et al. 2016: nodes 0 … 139 are trained on, the next 500 chosen by, those of test.index tested."""
+    files = take("cora", "kimiyoung/planetoid", "af6abf4", lambda path: path.startswith("ind.cora."), 8,
+                 "f60b9cb11b7f99aa213b99365acb5190724d3273537eec9a6b1780a2b09ca409", folder="planetoid", below="data/")
+    part = {end: PlanetoidUnpickler(io.BytesIO(files[f"ind.cora.{end}"]), encoding="latin1").load() for end in ("y", "tx", "ty", "allx", "ally", "graph")}
+    tested = [int(line) for line in files["ind.cora.test.index"].split()]
+    n_known = len(part["ally"])
+    n = n_known + len(tested)
+    rows, labels = {}, {}
+    for i in range(n_known):
+        rows[i], labels[i] = part["allx"].row(i), part["ally"][i].argmax()
+    for k, i in enumerate(tested):  # the k-th tested row is node i
+        rows[i], labels[i] = part["tx"].row(k), part["ty"][k].argmax()
+    neighbours = [set() for _ in range(n)]  # both ways, each once, no loops
+    for i, others in part["graph"].items():
+        for j in others:
+            if i != j:
+                neighbours[i].add(j)
+                neighbours[j].add(i)
+    n_train = len(part["y"])
+    split = [0 if i < n_train else 1 if i < n_train + 500 else -1 for i in range(n)]
+    for i in tested:
+        split[i] = 2
+    columns = {"indptr": starts(map(len, neighbours)), "indices": [j for around in neighbours for j in sorted(around)],
+               "label": [int(labels[i]) for i in range(n)], "split": split}
+    entries = [entry for i in range(n) for entry in rows[i]]
+    write_graphs("cora", columns, ([value for _, value in entries], [column for column, _ in entries], starts(len(rows[i]) for i in range(n)),
+                                   (n, part["allx"]._shape[1])), task="node")
+
+
+def starts(lengths):
+    return [0, *itertools.accumulate(lengths)]
+
+
+def fetch_tu():
+    """The text form of Zhang et al. 2018: of each graph its class, of each node its tag and neighbours."""
+    files = take("tu", "muhanzhang/pytorch_DGCNN", "50f5041", lambda path: path.split("/")[0] in ("MUTAG", "PROTEINS", "NCI1"), 63,
+                 "59f6bcb8de6e0a7a5c9214fa4fba4e28ca248d851ca036220eebe2d4d8afbe22", folder="tu-graphs", below="data/")
+    for name in ("MUTAG", "PROTEINS", "NCI1"):
+        lines = iter(files[f"{name}/{name}.txt"].decode().splitlines())
+        classes, tags, around, sizes = [], [], [], []
+        for _ in range(int(next(lines))):
+            size, label = next(lines).split()
+            first = len(tags)
+            for _ in range(int(size)):
+                tag, count, *others = next(lines).split()
+                if len(others) != int(count):
+                    raise FetchError(f"{name}: node {len(tags)} has {len(others)} neighbours and says {count}")
+                tags.append(int(tag))
+                around.append([first + int(j) for j in others])
+            classes.append(label)
+            sizes.append(int(size))
+        fold = [0] * len(sizes)
+        for k in range(10):
+            for i in files[f"{name}/10fold_idx/test_idx-{k + 1}.txt"].split():
+                fold[int(i)] = k
+        names, kinds = sorted(set(classes), key=int), sorted(set(tags))
+        columns = {"graph_offsets": starts(sizes), "indptr": starts(map(len, around)), "indices": [j for others in around for j in others],
+                   "label": [names.index(c) for c in classes], "class_names": names, "fold": fold}
+        place = {tag: column for column, tag in enumerate(kinds)}
+        write_graphs(name.lower(), columns, ([1.0] * len(tags), [place[tag] for tag in tags], list(range(len(tags) + 1)), (len(tags), len(kinds))), task="graph")
+
+
+SETS = {"ct-covid": fetch_ct_covid, "tinyshakespeare": fetch_tinyshakespeare, "cora": fetch_cora, "tu": fetch_tu, "cmudict": fetch_cmudict}
 
 
 def main(arguments):

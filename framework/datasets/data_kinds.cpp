@@ -2,6 +2,7 @@
 
 #include "datasets/copy.h"
 #include "datasets/dictionary.h"
+#include "datasets/graph.h"
 #include "datasets/images.h"
 #include "datasets/labelled_rows.h"
 #include "datasets/listops.h"
@@ -37,6 +38,7 @@ const std::vector<DataKind>& data_kinds() {
       {"vectors", "vectors of a dataset file, each an example of one row", make<VectorsOptions>},
       {"pairs", "pairs of sequences of a dataset file: what is the answer, token by token?",
        make<PairsOptions>},
+      {"graph", "graphs of a dataset file, whose nodes or graphs have labels", make<GraphOptions>},
       {"retrieval", "generated pairs of key and value, then a key: which value has it?",
        make<RetrievalOptions>},
       {"recall", "generated pairs of key and value, then keys: which token comes next?",

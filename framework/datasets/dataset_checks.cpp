@@ -11,8 +11,8 @@ void DatasetChecker::columns(Index n, bool labelled, ExampleColumns& columns) {
   columns.group = column<std::int32_t>("group", {n}, false);
   columns.split = column<std::int32_t>("split", {n}, false);
   if (shape("class_names", {-1}, false)) columns.class_names = root_.read_texts("class_names");
-  each("split", columns.split, "0 (train), 1 (val) or 2 (test)",
-       [](std::int32_t x) { return x >= 0 && x <= 2; });
+  each("split", columns.split, "0 (train), 1 (val), 2 (test) or -1 (none)",
+       [](std::int32_t x) { return x >= -1 && x <= 2; });
   distinct("class_names", columns.class_names);
   // Without names a label must still be an index: as many classes as examples at the most.
   const Index n_classes =

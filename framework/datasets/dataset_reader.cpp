@@ -8,6 +8,7 @@
 #include "datasets/dataset_checks.h"
 #include "datasets/dataset_file.h"
 #include "datasets/dataset_hash.h"
+#include "datasets/graph_file.h"
 #include "datasets/pair_file.h"
 #include "datasets/token_file.h"
 #include "datasets/vector_file.h"
@@ -167,7 +168,7 @@ std::vector<std::string> dataset_file_faults(const std::string& path) {
     case DatasetKind::vectors:
       return vector_file_faults(path);
     case DatasetKind::graphs:
-      return {path + ": holds graphs (/indptr), which no data.kind of this version reads"};
+      return graph_file_faults(path);
     case DatasetKind::images:
       break;
   }

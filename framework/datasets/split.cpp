@@ -191,6 +191,10 @@ void require_two_units(const SplitColumns& columns, const SplitOptions& options,
   }
 }
 
+std::string_view given_name(std::int32_t split) {
+  return split < 0 ? "none" : name_of(static_cast<Split>(split));
+}
+
 void require_whole_groups(const SplitColumns& columns) {
   std::map<Index, std::int32_t> split_of;
   for (std::size_t i = 0; i < columns.group.size(); ++i) {
@@ -199,8 +203,7 @@ void require_whole_groups(const SplitColumns& columns) {
     refuse(
         "scheme",
         fmt::format("group {} stands in two splits of the file's /split, {} and {}",
-                    columns.group[i], name_of(static_cast<Split>(known->second)),
-                    name_of(static_cast<Split>(columns.given[i]))),
+                    columns.group[i], given_name(known->second), given_name(columns.given[i])),
         "Give the whole group to one split there, or set data.split.by=example, which allows it");
   }
 }
@@ -212,7 +215,7 @@ SplitIndices given_split(const SplitColumns& columns, const SplitOptions& option
   if (by_group(options)) require_whole_groups(columns);
   SplitIndices parts;
   for (std::size_t i = 0; i < columns.given.size(); ++i)
-    parts[at(columns.given[i])].push_back(static_cast<Index>(i));
+    if (columns.given[i] >= 0) parts[at(columns.given[i])].push_back(static_cast<Index>(i));
   return parts;
 }
 

@@ -86,7 +86,8 @@ void Trainer::check(const TrainerOptions& options, const Dataset& data) {
 void Trainer::declare() {
   recorder_.content().class_names = data_.class_names();
   recorder_.content().token_names = data_.token_names();
-  if (data_.row_kind() == RowSpec::Kind::vectors) recorder_.content().width = data_.width();
+  if (data_.row_kind() == RowSpec::Kind::vectors || data_.row_kind() == RowSpec::Kind::sparse)
+    recorder_.content().width = data_.width();
   if (data_.images()) recorder_.content().gray = data_.images()->gray();
   const MetricInfo loss = loss_metric(options_.loss.name());
   train_metrics_ = {{"loss", loss.units, loss.long_name + " of the step's batch", "minimize"},
