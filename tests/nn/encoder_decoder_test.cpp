@@ -162,15 +162,19 @@ TEST(EncoderDecoder, WithoutPositionsKnowsNoOrder) {
 }
 
 // Places of two sequences have no distance. A decoder of one query, whose self-attention has one
-// key, answers the same with rope as without it, which cross-attention to turned keys would not.
-TEST(EncoderDecoder, CrossAttentionIsNotTurned) {
+// key, answers the same with rope or a bias of positions as without, which cross-attention by
+// places would not.
+TEST(EncoderDecoder, CrossAttentionKnowsNoPlaces) {
   EncoderDecoderOptions o = small();
-  o.n_layers = 0;  // rope has nothing to turn but the decoder
+  o.n_layers = 0;  // of places the decoder alone could know
   o.position = Position::rope;
   QueryBench<double> turned(Asked().with({0, 7}, {0, 1}), o);
   o.position = Position::none;
   QueryBench<double> plain_one(Asked().with({0, 7}, {0, 1}), o);
   EXPECT_TRUE(same_bits(turned.logits(), plain_one.logits()));
+  o.attention.bias = kernels::Bias::alibi;
+  QueryBench<double> biased(Asked().with({0, 7}, {0, 1}), o);
+  EXPECT_LE(error(biased.logits(), plain_one.logits()), 1e-14);
 }
 
 TEST(EncoderDecoder, CapturesSelfAndCrossAttentionInOrder) {

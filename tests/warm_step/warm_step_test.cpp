@@ -8,8 +8,10 @@
 #include <thread>
 #include <vector>
 
+#include "datasets/transduction.h"
 #include "kernels/attention/parts.h"
 #include "kernels/parallel.h"
+#include "nn/gru_model.h"
 #include "tests/train/learner_fixture.h"
 
 namespace {
@@ -91,6 +93,36 @@ TEST(WarmStep, AllocatesNothing) {
       const long then = allocations;
       learner.evaluate(batch);
       EXPECT_EQ(allocations - then, 0);
+    });
+  }
+}
+
+// Nor do models that decode one sequence from another, step by step or at once.
+TEST(WarmStep, OfTwoSequencesAllocatesNothing) {
+  TransductionOptions copies;
+  copies.n_train = 60;
+  const auto data = copies.open({16, 3});
+  for (const std::string kind : {"encoder_decoder", "gru"}) {
+    ModelConfig model;
+    static_cast<GruModelOptions&>(model.find("gru")).bridge = GruBridge::attention;
+    kernels::Threads threads(1);
+    threads.run([&] {
+      LearnerFixture fixture;
+      LearnerOptions options = fixture.learner();
+      options.model = &model.find(kind);
+      Learner<float> learner(options, data->spec(), 7);
+      BatchSequence batches(Packer(data->lengths(Split::train), {300, 0}, 0));
+      Batch batch;
+      batch.reserve(*data, batches.packer().max_tokens(), batches.packer().max_examples());
+      Index step = 0;
+      const auto one = [&] {
+        batch.assemble(*data, Split::train, batches.next());
+        learner.step(batch, step++);
+      };
+      while (step < 24) one();
+      const long before = allocations;
+      while (step < 48) one();
+      EXPECT_EQ(allocations - before, 0) << kind;
     });
   }
 }
