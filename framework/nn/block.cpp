@@ -64,8 +64,8 @@ Index EncoderOptions::d_mlp() const {
 }
 
 Encoder::Encoder(Registry& r, const std::string& path, const EncoderOptions& o,
-                 const std::vector<AttentionSpec>& blocks)
-    : final_norm_(needs_final_norm(o.norm)) {
+                 const std::vector<AttentionSpec>& blocks, FinalNorm final_norm)
+    : final_norm_(final_norm == FinalNorm::where_wanted && needs_final_norm(o.norm)) {
   for (const AttentionSpec& attention : blocks) {
     const std::string block = path + ".block" + std::to_string(layers_.size());
     const auto residual = [&](const std::string& norm, const std::string& sublayer) {

@@ -85,14 +85,18 @@ struct EncoderOptions {
 // `<path>.block<i>.layer_scale{1,2}`.
 class Encoder {
  public:
+  enum class FinalNorm { where_wanted, none };  // none: the stream goes on behind these blocks
+
   Encoder() = default;
-  Encoder(Registry& r, const std::string& path, const EncoderOptions& options)
+  Encoder(Registry& r, const std::string& path, const EncoderOptions& options,
+          FinalNorm final_norm = FinalNorm::where_wanted)
       : Encoder(r, path, options,
                 std::vector<AttentionSpec>(static_cast<std::size_t>(options.n_layers),
-                                           options.attention)) {}
+                                           options.attention),
+                final_norm) {}
   // A block for each of these in place of options.attention, n_layers times.
   Encoder(Registry& r, const std::string& path, const EncoderOptions& options,
-          const std::vector<AttentionSpec>& blocks);
+          const std::vector<AttentionSpec>& blocks, FinalNorm final_norm = FinalNorm::where_wanted);
 
   template <class Real>
   Var operator()(const Pass<Real>& pass, Var x) const {

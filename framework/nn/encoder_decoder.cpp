@@ -63,31 +63,14 @@ void EncoderDecoderOptions::fields(FieldList& f) {
 std::optional<Complaint> EncoderDecoderOptions::misfit(const RowSpec& spec) const {
   if (auto other = answers_queries(spec)) return other;
   if (auto blind = attention.misfit(spec)) return blind;
-  if (needs_grid())
-    return Complaint{"position",
-                     "needs a grid for position=" + word() + ", and sequences have none",
-                     "set model.position=learned",
-                     {}};
-  if (attention.needs_grid())
-    return Complaint{"attention.bias",
-                     "needs a grid for attention.bias=alibi_2d, and sequences have none",
-                     "set model.attention.bias=alibi",
-                     {}};
-  if (attention.kind != "linformer") return std::nullopt;
-  if (spec.queries->decoded)
+  if (auto grid = needs_a_grid(*this, attention)) return grid;
+  if (attention.kind == "linformer" && spec.queries->decoded)
     return Complaint{"attention.kind",
                      "mixes all rows of a sequence by attention.kind=linformer, and what this data "
                      "asks to decode must not see what comes after it",
                      "set model.attention.kind to exact, linear or performer",
                      {}};
-  const Index longest = std::max(spec.longest, spec.queries->longest);
-  if (longest <= *attention.max_length) return std::nullopt;
-  return Complaint{"attention.max_length",
-                   fmt::format("projects up to attention.max_length={} rows, and an example has up "
-                               "to {} rows and {} queries",
-                               *attention.max_length, spec.longest, spec.queries->longest),
-                   fmt::format("set model.attention.max_length to {} or more", longest),
-                   {}};
+  return too_long(attention, std::max(spec.longest, spec.queries->longest));
 }
 
 std::unique_ptr<Model> EncoderDecoderOptions::make(Registry& r, const RowSpec& spec) const {

@@ -3,6 +3,7 @@
 #include "nn/encoder_decoder.h"
 #include "nn/esa.h"
 #include "nn/gru_model.h"
+#include "nn/perceiver.h"
 #include "nn/perceptron.h"
 #include "nn/transformer.h"
 
@@ -35,6 +36,10 @@ const std::vector<ModelKind>& model_kinds() {
        "recurrent units that read a sequence and put out another one, of its last states or with "
        "attention to all",
        make<GruModelOptions>},
+      {"perceiver",
+       "learned latent rows that read any number of rows, and answer for the example or its "
+       "queries",
+       make<PerceiverOptions>},
       {"mlp", "perceptron with hidden layers on the mean of an example's rows", make<MlpOptions>},
       {"linear", "linear map of the mean of an example's rows: logistic regression",
        make<LinearOptions>},

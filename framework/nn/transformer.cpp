@@ -2,6 +2,7 @@
 
 #include "kernels/attention/parts.h"
 #include "nn/edges.h"
+#include "nn/seq2seq.h"
 
 namespace attune {
 namespace {
@@ -70,16 +71,7 @@ std::optional<Complaint> TransformerOptions::misfit(const RowSpec& spec) const {
   if (const auto blind = attention.misfit(spec)) return blind;
   if (spec.kind == RowSpec::Kind::patches)
     return Complaint{"kind", "reads sequences, and this data are images", "set model.kind=vit", {}};
-  if (needs_grid())
-    return Complaint{"position",
-                     "needs a grid for position=" + word() + ", and sequences have none",
-                     "set model.position=learned",
-                     {}};
-  if (attention.needs_grid())
-    return Complaint{"attention.bias",
-                     "needs a grid for attention.bias=alibi_2d, and sequences have none",
-                     "set model.attention.bias=alibi",
-                     {}};
+  if (const auto grid = needs_a_grid(*this, attention)) return grid;
   if (spec.targets_ahead && attention.kind == "linformer")
     return Complaint{"attention.kind",
                      "mixes all rows of an example by attention.kind=linformer, and this data has "
@@ -106,19 +98,7 @@ std::optional<Complaint> TransformerOptions::misfit(const RowSpec& spec) const {
                     spec.n_classes, spec.vocabulary),
         "set model.tie_embedding=false",
         {}};
-  return too_long(spec);
-}
-
-std::optional<Complaint> TransformerOptions::too_long(const RowSpec& spec) const {
-  if (attention.kind != "linformer") return std::nullopt;
-  const Index rows = spec.longest + rows_in_front(spec);
-  if (rows <= *attention.max_length) return std::nullopt;
-  return Complaint{"attention.max_length",
-                   fmt::format("projects up to attention.max_length={} rows, and the longest "
-                               "example has {}",
-                               *attention.max_length, rows),
-                   fmt::format("set model.attention.max_length to {} or more", rows),
-                   {}};
+  return too_long(attention, spec.longest + rows_in_front(spec));
 }
 
 std::unique_ptr<Model> TransformerOptions::make(Registry& r, const RowSpec& spec) const {
@@ -139,7 +119,8 @@ void VitOptions::fields(FieldList& f) {
 std::optional<Complaint> VitOptions::misfit(const RowSpec& spec) const {
   if (const auto asked = reads_no_queries(spec)) return asked;
   if (const auto blind = attention.misfit(spec)) return blind;
-  if (spec.kind == RowSpec::Kind::patches) return too_long(spec);
+  if (spec.kind == RowSpec::Kind::patches)
+    return too_long(attention, spec.longest + rows_in_front(spec));
   return Complaint{
       "kind", "reads images, and this data has none", "set model.kind=encoder or decoder", {}};
 }

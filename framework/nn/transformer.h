@@ -25,9 +25,6 @@ struct TransformerOptions : EncoderOptions, PositionSpec, ModelOptions {
   }
   std::optional<Complaint> misfit(const RowSpec& spec) const override;
   std::unique_ptr<Model> make(Registry& r, const RowSpec& spec) const override;
-
- protected:
-  std::optional<Complaint> too_long(const RowSpec& spec) const;
 };
 
 // model.kind: vit. Dosovitskiy et al. 2021, over packed images of any size (NaViT, Dehghani et al.

@@ -13,7 +13,7 @@ namespace attune::testing {
 // Rows of examples and the queries beside them: tokens of a vocabulary, or vectors of a width.
 struct Asked {
   std::vector<std::int32_t> offsets = {0, 5, 6, 13}, query_offsets = {0, 2, 5, 9};
-  bool tokens = true, query_tokens = true, decoded = true;
+  bool tokens = true, has_queries = true, query_tokens = true, decoded = true;
   Index width = 3, query_width = 2;     // of vectors
   Index vocabulary = 7, n_classes = 6;  // of queries, too, where they are tokens
   Index longest = 8, longest_query = 5;
@@ -25,6 +25,7 @@ struct Asked {
     s.vocabulary = tokens ? vocabulary : 0;
     s.n_classes = n_classes;
     s.longest = longest;
+    if (!has_queries) return s;
     s.queries = RowSpec::Queries{query_tokens ? RowSpec::Kind::tokens : RowSpec::Kind::vectors,
                                  query_tokens ? 0 : query_width, query_tokens ? n_classes : 0,
                                  longest_query, decoded};
@@ -85,6 +86,7 @@ class QueryBench : public LayerBench<Real> {
       } else {
         input.values = x;
       }
+      if (!asked_.has_queries) return (*model_)(pass, input);
       const Index n = query_offsets_[this->examples()];
       input.queries.rows = {query_offsets_.view(), pass.rows.example, {}};
       input.queries.coordinates = coordinates_of(input.queries.rows, pass.tape.arena());
