@@ -6,6 +6,7 @@
 
 #include "base/files.h"
 #include "config/config.h"
+#include "datasets/pair_file.h"
 #include "datasets/token_file.h"
 #include "datasets/vector_file.h"
 #include "experiments/kinds.h"
@@ -42,6 +43,20 @@ TokenTable document(std::vector<std::string> vocabulary) {
   return table;
 }
 
+// 60 inputs, each answered by its tokens backwards.
+PairTable pairs() {
+  PairTable table;
+  table.input = sequences();
+  table.group = sequences().group;
+  table.answer.vocabulary = table.input.vocabulary;
+  for (Index i = 0; i < table.input.size(); ++i) {
+    const auto input = table.input.sequence(i);
+    table.answer.tokens.insert(table.answer.tokens.end(), input.rbegin(), input.rend());
+    table.answer.offsets.push_back(static_cast<Index>(table.answer.tokens.size()));
+  }
+  return table;
+}
+
 VectorTable vectors() {
   VectorTable table;
   static_cast<ExampleColumns&>(table) = sequences();
@@ -57,6 +72,7 @@ class DataKindsTest : public testing::Test {
     write_token_file(folder_ / "sequences.h5", sequences());
     write_token_file(folder_ / "abc.h5", document({"a", "b", "c"}));
     write_vector_file(folder_ / "vectors.h5", vectors());
+    write_pair_file(folder_ / "pairs.h5", pairs());
   }
   Study study(const std::string& data, const std::string& rest) {
     LoadOptions load;
@@ -100,7 +116,8 @@ constexpr const char* kSmall = "d_model: 16, n_heads: 2, n_layers: 1, position_s
 
 TEST_F(DataKindsTest, EveryKindTrainsAndIsTested) {
   const std::string encoder = std::string("{kind: encoder, ") + kSmall,
-                    decoder = std::string("{kind: decoder, ") + kSmall;
+                    decoder = std::string("{kind: decoder, ") + kSmall,
+                    both = std::string("{kind: encoder_decoder, ") + kSmall;
   const std::string few = ", n_train: 64, n_val: 16, n_test: 16}";
   const std::pair<std::string, std::string> cells[] = {
       {"{kind: tokens, file: sequences.h5}", encoder},
@@ -111,7 +128,12 @@ TEST_F(DataKindsTest, EveryKindTrainsAndIsTested) {
       {"{kind: copy" + few, decoder},
       {"{kind: needle" + few, encoder},
       {"{kind: max" + few, encoder},
-      {"{kind: listops" + few, encoder}};
+      {"{kind: listops" + few, encoder},
+      {"{kind: pairs, file: pairs.h5}", both},
+      {"{kind: transduction" + few, both},
+      {"{kind: lookup" + few, both},
+      {"{kind: dictionary" + few,
+       "{kind: esa, tokens: nodes, layers: MMS, d_model: 16, n_heads: 2}"}};
   for (const auto& [data, model] : cells) {
     const RunFile trained = run(training(data, model));
     EXPECT_EQ(trained.head.status, "finished") << data;
@@ -158,6 +180,25 @@ TEST_F(DataKindsTest, SequencesAreEvaluatedByTheNamesOfTokensAndClasses) {
   EXPECT_EQ(same.output[0], own.output[20]);
   EXPECT_NE(same.output[0], own.output[0]);
   EXPECT_THROW(evaluated(study, trained, "vectors.h5"), DataError);
+}
+
+TEST_F(DataKindsTest, PairsAreEvaluatedByTheNamesOfTokensOfInputsAndAnswers) {
+  const Study study =
+      training("{kind: pairs, file: pairs.h5}", std::string("{kind: encoder_decoder, ") + kSmall);
+  const RunFile trained = run(study);
+  EXPECT_EQ(trained.content.token_names, pairs().input.vocabulary);
+  PairTable other = pairs();  // the same again in other ids
+  for (TokenSequences* side : {&other.input, &other.answer}) {
+    std::reverse(side->vocabulary.begin(), side->vocabulary.end());
+    for (std::int32_t& token : side->tokens) token = 3 - token;
+  }
+  write_pair_file(folder_ / "other.h5", other);
+  const Predictions own = evaluated(study, trained, "pairs.h5").predictions,
+                    same = evaluated(study, trained, "other.h5").predictions;
+  EXPECT_EQ(own.target.size(), pairs().answer.tokens.size() + 60);  // a boundary behind each
+  EXPECT_EQ(same.target, own.target);
+  EXPECT_EQ(same.output, own.output);
+  EXPECT_THROW(evaluated(study, trained, "sequences.h5"), DataError);
 }
 
 TEST_F(DataKindsTest, VectorsOfAnotherWidthAreRefused) {
