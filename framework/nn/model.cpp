@@ -1,5 +1,6 @@
 #include "nn/model.h"
 
+#include "nn/bridge.h"
 #include "nn/encoder_decoder.h"
 #include "nn/esa.h"
 #include "nn/gru_model.h"
@@ -40,6 +41,10 @@ const std::vector<ModelKind>& model_kinds() {
        "learned latent rows that read any number of rows, and answer for the example or its "
        "queries",
        make<PerceiverOptions>},
+      {"bridge",
+       "answers each row of a second set, by attention to the first, its mean, or its row of that "
+       "number",
+       make<BridgeOptions>},
       {"mlp", "perceptron with hidden layers on the mean of an example's rows", make<MlpOptions>},
       {"linear", "linear map of the mean of an example's rows: logistic regression",
        make<LinearOptions>},
