@@ -15,5 +15,7 @@ extern const Absent numbered_rows;
 extern const Absent one_example;
 // Of each row, the number of rows before it that are of the same example (the first index array).
 extern const Absent place_in_example;
+// The same of the rows that the first index array bounds, whose third one says the examples.
+extern const Absent one_example_of_bounded, place_in_bounded;
 
 }  // namespace attune::absent

@@ -7,6 +7,7 @@ namespace attune {
 
 inline DropoutOptions& dropout_of(DropoutOptions& options) { return options; }
 inline DropoutOptions& dropout_of(AttentionOptions& options) { return options.dropout; }
+inline DropoutOptions& dropout_of(GraphAttentionOptions& options) { return options.dropout; }
 
 // Options of an op that drops, for callers by name: they give the stream as training does, by
 // (seed, "dropout", name).

@@ -4,6 +4,8 @@
 
 #include "autograd/tape.h"
 #include "kernels/attention_weights.h"
+#include "kernels/graph_aggregate.h"
+#include "kernels/graph_attention.h"
 #include "kernels/heads.h"
 #include "kernels/performer.h"
 #include "kernels/pointwise.h"
@@ -58,6 +60,20 @@ struct AttentionOptions {
   kernels::Normaliser normaliser = {};  // softmax
   double temperature = 1.0;
   DropoutOptions dropout;
+  void fields(FieldList& f);
+};
+
+// Attention over edges, as kernels/graph_attention.h has it.
+struct GraphAttentionOptions {
+  Index n_heads = 1;
+  kernels::EdgeScore variant = kernels::EdgeScore::gat;
+  double slope = 0.2;  // of LeakyReLU below 0
+  DropoutOptions dropout = {};
+  void fields(FieldList& f);
+};
+
+struct GraphAggregateOptions {
+  kernels::GraphReduce reduce = kernels::GraphReduce::sum;
   void fields(FieldList& f);
 };
 
@@ -127,6 +143,7 @@ extern const Op mean_pool_op, sum_pool_op, first_row_op, attention_pool_op, inse
     repeat_rows_op, concat_rows_op, concat_columns_op, mean_heads_op;
 extern const Op gru_op;
 extern const Op sparse_linear_op, sparse_dropout_op;
+extern const Op graph_attention_op, edge_attention_op, graph_aggregate_op;
 
 // Logical coordinates of packed rows, which key dropout masks: [n] each.
 struct RowCoordinates {
@@ -214,6 +231,33 @@ void linear_attention_weights(const Tape<Real>& t, Var q, Var k, View<const std:
                               View<const std::int32_t> k_offsets,
                               const LinearAttentionOptions& options,
                               const kernels::WeightReader<Real>& read);
+// Attention of nodes to those that send to them, of features z; att_dst is for gat, z_dst for
+// gatv2, where z stands for it if absent. Without dropout `pack` may be absent.
+struct EdgeAttentionVars {
+  Var z, att_src, att_dst = {}, z_dst = {};
+};
+template <class Real>
+Var edge_attention(Tape<Real>& t, const EdgeAttentionVars& v, const PackedRows& pack,
+                   const PackedEdges& edges, const GraphAttentionOptions& options) {
+  return t.apply(edge_attention_op, {v.z, v.att_src, v.att_dst, v.z_dst},
+                 {pack.offsets, pack.example, edges.indptr, edges.indices}, options);
+}
+// The same of z = x weightᵀ, and for gatv2 of z_dst = x weight_dstᵀ where that is given.
+struct GraphAttentionVars {
+  Var x, weight, att_src, att_dst = {}, weight_dst = {};
+};
+template <class Real>
+Var graph_attention(Tape<Real>& t, const GraphAttentionVars& v, const PackedRows& pack,
+                    const PackedEdges& edges, const GraphAttentionOptions& options) {
+  return t.apply(graph_attention_op, {v.x, v.weight, v.att_src, v.att_dst, v.weight_dst},
+                 {pack.offsets, pack.example, edges.indptr, edges.indices}, options);
+}
+// What the nodes that send to a node have, summed, averaged, or weighted by degrees.
+template <class Real>
+Var graph_aggregate(Tape<Real>& t, Var x, const PackedEdges& edges, kernels::GraphReduce reduce) {
+  return t.apply(graph_aggregate_op, {x}, {edges.indptr, edges.indices},
+                 GraphAggregateOptions{reduce});
+}
 // Each head of x normalised by itself; gain [columns] may be absent.
 template <class Real>
 Var head_norm(Tape<Real>& t, Var x, Var gain, View<const std::int32_t> widths,

@@ -98,24 +98,59 @@ class DropoutDraws {
   alignas(64) std::uint32_t words_[2][16];
 };
 
-// The draws of DropoutDraws the other way round: draws[t] of one column in row number t < n, where
-// rows(t) gives the row numbers from t on as a vector. An instance holds eight columns, of which
-// one is used.
-template <class Rows>
-void dropout_column(std::uint64_t key, std::uint32_t head, std::uint32_t column,
-                    std::uint32_t example, std::uint32_t step, const Rows& rows, Index n,
-                    std::uint32_t* draws) {
+// The draws of DropoutDraws of single cells: draws[t] is that of heads(t), rows(t), columns(t),
+// which give the numbers from t on as vectors, t a multiple of kPhiloxLanes; what they give beyond
+// n is not used. An instance holds eight columns, of which one is used.
+template <class Heads, class RowNumbers, class Columns>
+void dropout_cells(std::uint64_t key, std::uint32_t example, std::uint32_t step, const Heads& heads,
+                   const RowNumbers& rows, const Columns& columns, Index n, std::uint32_t* draws) {
   typedef std::uint32_t Halves __attribute__((vector_size(kVectorBytes / 2)));
-  const std::uint32_t instance = column / 64 * 8 + column % 16 / 2, b = column / 16 % 4;
-  const std::uint32_t shift = 32 * (column % 2) + 16 * (b % 2);
   for (Index t = 0; t < n; t += kPhiloxLanes) {
-    const PhiloxWords w = philox_lanes(Words{} + (head << 20 | instance), rows(t),
-                                       Words{} + example, Words{} + step, key);
-    const Words draw = ((b < 2 ? w.w01 : w.w23) >> shift) & (Words{} + 0xFFFFU);
+    const Words column = columns(t);
+    const Words instance = (column >> 6 << 3) | (column >> 1 & 7);
+    const PhiloxWords w =
+        philox_lanes(heads(t) << 20 | instance, rows(t), Words{} + example, Words{} + step, key);
+    const Words second = -(column >> 5 & 1);  // all ones where the draw stands in w23
+    const Words word = (w.w01 & ~second) | (w.w23 & second);
+    const Words draw = word >> ((column & 1) << 5 | (column >> 4 & 1) << 4) & 0xFFFF;
     const Halves halves = __builtin_convertvector(draw, Halves);
-    const std::size_t rest = static_cast<std::size_t>(n - t) * sizeof(std::uint32_t);
-    __builtin_memcpy(draws + t, &halves, std::min(rest, sizeof(halves)));
+    if (t + kPhiloxLanes <= n) {  // apart, because a copy of unknown length is a call
+      __builtin_memcpy(draws + t, &halves, sizeof(halves));
+    } else {
+      __builtin_memcpy(draws + t, &halves, static_cast<std::size_t>(n - t) * sizeof(std::uint32_t));
+    }
   }
+}
+
+// Which of kLanes draws keep at this threshold.
+template <class Real>
+inline Mask<Real> kept_draws(const std::uint32_t* draws, std::uint32_t threshold) {
+  typedef std::uint32_t Some __attribute__((vector_size(4 * kLanes<Real>)));
+  Some some;
+  __builtin_memcpy(&some, draws, sizeof(some));
+  return {__builtin_convertvector(some, typename Vec<Real>::Ints) >=
+          static_cast<typename Vec<Real>::Int>(threshold)};
+}
+
+// n draws and those that fill up the last vector.
+inline Index whole_draws(Index n) { return (n + kPhiloxLanes - 1) / kPhiloxLanes * kPhiloxLanes; }
+
+// kPhiloxLanes numbers as words for dropout_cells.
+inline Words words_of(const std::int32_t* numbers) {
+  typedef std::uint32_t Halves __attribute__((vector_size(kVectorBytes / 2)));
+  Halves some;
+  __builtin_memcpy(&some, numbers, sizeof(some));
+  return __builtin_convertvector(some, Words);
+}
+
+// dropout_cells of one head and column.
+template <class RowNumbers>
+void dropout_column(std::uint64_t key, std::uint32_t head, std::uint32_t column,
+                    std::uint32_t example, std::uint32_t step, const RowNumbers& rows, Index n,
+                    std::uint32_t* draws) {
+  dropout_cells(
+      key, example, step, [&](Index) { return Words{} + head; }, rows,
+      [&](Index) { return Words{} + column; }, n, draws);
 }
 
 }  // namespace attune::kernels

@@ -9,7 +9,8 @@
 #include "base/shape.h"
 
 // Vectors of the widest lanes the build allows, on GCC vector extensions: AVX-512 or AVX2 with FMA,
-// one source for both. Lanes never talk to each other except in sum(), largest() and transpose().
+// one source for both. Lanes never talk to each other except in sum(), largest(),
+// permute() and transpose().
 namespace attune::kernels {
 
 #if defined(__AVX512F__) && defined(__AVX512DQ__) && defined(__AVX512BW__) && defined(__AVX512VL__)
@@ -148,6 +149,9 @@ inline void store_n(double* p, Index n, Vec<double> x);
 // a · b + c in one rounding, at every optimisation level.
 inline Vec<float> fma(Vec<float> a, Vec<float> b, Vec<float> c);
 inline Vec<double> fma(Vec<double> a, Vec<double> b, Vec<double> c);
+// Lane l takes x's lane places[l], 0 ≤ places[l] < kLanes.
+inline Vec<float> permute(Vec<float> x, Vec<float>::Ints places);
+inline Vec<double> permute(Vec<double> x, Vec<double>::Ints places);
 inline Vec<float> sqrt(Vec<float> x);
 inline Vec<double> sqrt(Vec<double> x);
 
@@ -176,6 +180,12 @@ inline Vec<float> fma(Vec<float> a, Vec<float> b, Vec<float> c) {
 inline Vec<double> fma(Vec<double> a, Vec<double> b, Vec<double> c) {
   return Vec<double>(_mm512_fmadd_pd(a.v, b.v, c.v));
 }
+inline Vec<float> permute(Vec<float> x, Vec<float>::Ints places) {
+  return Vec<float>(_mm512_maskz_permutexvar_ps(0xFFFF, reinterpret_cast<__m512i>(places), x.v));
+}
+inline Vec<double> permute(Vec<double> x, Vec<double>::Ints places) {
+  return Vec<double>(_mm512_maskz_permutexvar_pd(0xFF, reinterpret_cast<__m512i>(places), x.v));
+}
 inline Vec<float> sqrt(Vec<float> x) { return Vec<float>(_mm512_maskz_sqrt_ps(0xFFFF, x.v)); }
 inline Vec<double> sqrt(Vec<double> x) { return Vec<double>(_mm512_maskz_sqrt_pd(0xFF, x.v)); }
 #else
@@ -202,6 +212,15 @@ inline Vec<float> fma(Vec<float> a, Vec<float> b, Vec<float> c) {
 }
 inline Vec<double> fma(Vec<double> a, Vec<double> b, Vec<double> c) {
   return Vec<double>(_mm256_fmadd_pd(a.v, b.v, c.v));
+}
+inline Vec<float> permute(Vec<float> x, Vec<float>::Ints places) {
+  return Vec<float>(_mm256_permutevar8x32_ps(x.v, reinterpret_cast<__m256i>(places)));
+}
+inline Vec<double> permute(Vec<double> x, Vec<double>::Ints places) {
+  // As halves, of which lane p has 2p and 2p + 1.
+  const auto halves = (2 * places) | ((2 * places + 1) << 32);
+  return reinterpret_cast<Vec<double>::Reals>(_mm256_permutevar8x32_epi32(
+      reinterpret_cast<__m256i>(x.v), reinterpret_cast<__m256i>(halves)));
 }
 inline Vec<float> sqrt(Vec<float> x) { return Vec<float>(_mm256_sqrt_ps(x.v)); }
 inline Vec<double> sqrt(Vec<double> x) { return Vec<double>(_mm256_sqrt_pd(x.v)); }

@@ -73,6 +73,14 @@ TYPED_TEST(Simd, LargestIsTheGreatestLane) {
   }
 }
 
+TYPED_TEST(Simd, PermutedLanesComeFromTheirPlaces) {
+  constexpr int n = kLanes<TypeParam>;
+  typename Vec<TypeParam>::Ints places{};
+  for (int i = 0; i < n; ++i) places[i] = (5 * i + 3) % n / 2;
+  const Vec<TypeParam> x = permute(this->counting(-2), places);
+  for (int i = 0; i < n; ++i) EXPECT_EQ(x[i], (5 * i + 3) % n / 2 - 2);
+}
+
 TYPED_TEST(Simd, TransposeSwapsRowsAndLanes) {
   constexpr int n = kLanes<TypeParam>;
   Vec<TypeParam> rows[n];
