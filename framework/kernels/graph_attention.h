@@ -30,7 +30,7 @@ struct EdgeOperands {
 // with pattern edges draws, at (head, row = sender's place in its example, column = receiver's):
 //   α_i = softmax of the scores of the edges into i,   y_i = Σ_e M_e α_e z_j(e) / (1 − p̂)
 //   weights [m, n_heads] are kept for the backward: α, with its sign turned where it is dropped
-//   y [n, n_heads · d]; 0 for nodes without edges
+//   y [n, n_heads · d]; 0 for nodes without edges, or with scores of −inf alone
 // Edges need no order, and count as often as they stand. `pack` needs offsets and example ids where
 // there is dropout; without it both may be absent. A node's bits depend on the nodes that send to
 // it and the order of these edges, not on the pack nor on threads. Scores are taken less their

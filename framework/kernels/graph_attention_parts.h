@@ -23,7 +23,7 @@ EdgeSizes check_edge_attention(const char* kernel, const EdgeAttentionOptions& o
                                const PackedRows& pack, const PackedEdges& edges,
                                const EdgeOperands<const Real>& x);
 
-// of (n, h): att_h · z_ih.
+// scores [n, h] of each node: att_h · z_ih.
 template <class Real>
 void node_scores(const EdgeSizes& s, View<const Real> z, View<const Real> att, View<Real> scores);
 

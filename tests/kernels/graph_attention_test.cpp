@@ -274,6 +274,19 @@ TYPED_TEST(GraphAttention, ScoresOfTenThousandAreSafe) {
     for (const TypeParam x : a->view()) EXPECT_TRUE(std::isfinite(x));
 }
 
+TYPED_TEST(GraphAttention, ANodeWhoseScoresAreAllMinusInfinityIsZero) {
+  Graphs g;
+  g.add(1, {{0, 1}, {0}});
+  for (const EdgeScore score : {EdgeScore::gat, EdgeScore::gatv2}) {
+    Case<TypeParam> c(score, 1, 1, 0, g);
+    c.att_src[0] = -std::numeric_limits<TypeParam>::infinity();
+    c.z[0] = c.z[1] = 1;
+    c.forward();
+    EXPECT_EQ(c.y[0], 0);
+    EXPECT_EQ(c.y[1], 0);
+  }
+}
+
 TYPED_TEST(GraphAttention, NanReachesTheNodesThatItIsSentToAndNoOther) {
   Graphs g;
   g.add(1, {{0, 1}, {0, 3}, {2, 3}, {3}});
