@@ -123,13 +123,88 @@ class FileGraphs final : public GraphDataset {
   std::array<std::vector<Index>, 3> graphs_;
 };
 
+// Draws: one shuffle of all labels by `key(seed, "split", "resplit")`, elements 0, 1, … at (0, 0).
+SplitIndices resplit(const GraphTable& table, const ResplitOptions& options, Index seed) {
+  const auto n = static_cast<Index>(table.label.size());
+  std::vector<Index> order(at(n));
+  std::iota(order.begin(), order.end(), Index{0});
+  const Stream stream(static_cast<std::uint64_t>(seed), "split", "resplit");
+  for (Index i = 0; i < n; ++i)
+    std::swap(order[at(i)],
+              order[at(i + stream.below(static_cast<std::uint32_t>(n - i), at(i), 0, 0))]);
+  SplitIndices parts;
+  auto& [train, val, test] = parts;
+  std::vector<Index> taken(table.class_names.size());
+  for (const Index i : order) {
+    if (taken[at(table.label[at(i)])]++ < options.train_per_class) {
+      train.push_back(i);
+    } else if (static_cast<Index>(val.size()) < options.n_val) {
+      val.push_back(i);
+    } else if (static_cast<Index>(test.size()) < options.n_test) {
+      test.push_back(i);
+    }
+  }
+  for (std::size_t c = 0; c < taken.size(); ++c)
+    if (taken[c] < options.train_per_class)
+      throw KeyedDataError({"data.resplit.train_per_class",
+                            fmt::format("data.resplit.train_per_class={} and class '{}' has {}",
+                                        options.train_per_class, table.class_names[c], taken[c]),
+                            fmt::format("at most {}", taken[c]),
+                            {}});
+  const auto rest = n - static_cast<Index>(train.size());
+  if (options.n_val + options.n_test > rest)
+    throw KeyedDataError({"data.resplit.n_test",
+                          fmt::format("data.resplit.n_val={} and n_test={} are more than the {} "
+                                      "that training leaves",
+                                      options.n_val, options.n_test, rest),
+                          fmt::format("{} in all", rest),
+                          {}});
+  for (auto& part : parts) std::sort(part.begin(), part.end());
+  return parts;
+}
+
 }  // namespace
+
+void ResplitOptions::fields(FieldList& f) {
+  f.integer("train_per_class", train_per_class, {1, 1e8}, Role::result,
+            "training examples of each class");
+  f.integer("n_val", n_val, {0, 1e8}, Role::result, "examples to choose by");
+  f.integer("n_test", n_test, {0, 1e8}, Role::result, "examples to test");
+  f.integer("seed", seed, {0, 4e9}, Role::result, "of the split; null: the run's seed");
+}
+
+SplitIndices GraphOptions::parts_of(const GraphTable& table, const DataContext& context) const {
+  if (resplit) return attune::resplit(table, *resplit, resplit->seed.value_or(context.seed));
+  SplitOptions options = split;
+  std::vector<std::int32_t> given = table.split;
+  if (folds_of == Folds::file && split.scheme == SplitOptions::Scheme::kfold) {
+    const Index n_folds =
+        table.fold.empty() ? 0 : *std::max_element(table.fold.begin(), table.fold.end()) + 1;
+    if (n_folds != split.n_folds())
+      throw KeyedDataError(
+          {"data.split.count",
+           fmt::format("data.split.count={} with data.folds=file, and {} has {}", split.n_folds(),
+                       *file, n_folds == 0 ? "no /fold" : fmt::format("{} folds", n_folds)),
+           n_folds == 0 ? "Leave data.folds out: folds are dealt then"
+                        : fmt::format("Set data.split.count={}", n_folds),
+           {}});
+    given.clear();
+    for (const std::int32_t fold : table.fold) given.push_back(fold == context.fold ? 2 : 0);
+    options.scheme = SplitOptions::Scheme::given;
+  }
+  return split_examples(
+      {table.label, table.group, given}, options, table.class_names,
+      options.scheme == SplitOptions::Scheme::kfold ? context.fold : std::nullopt);
+}
 
 void GraphOptions::fields(FieldList& f) {
   f.path("file", file, Role::result, "dataset file of graphs, attune.dataset@1");
   f.choice("normalise", normalise, {{"none", Normalise::none}, {"rows", Normalise::rows}},
            Role::result, "rows: a node's features are divided by their sum");
   f.group("split", split, "which nodes or graphs are trained on, chosen on and tested on");
+  f.choice("folds", folds_of, {{"dealt", Folds::dealt}, {"file", Folds::file}}, Role::result,
+           "by split.scheme=kfold: folds that are dealt, or /fold of the file");
+  f.optional_group("resplit", resplit, "a random split of a given size, in place of split");
   f.rule([this] { return require_name(file); });
 }
 
@@ -139,8 +214,7 @@ std::unique_ptr<Dataset> GraphOptions::open(const DataContext& context) const {
   const GraphTable& table = opened->table;
   require_every_class(*file, table, table.node_labels ? "node" : "graph");
   Reading reading = reading_of(table.class_names, {table.label.begin(), table.label.end()},
-                               split_examples({table.label, table.group, table.split}, split,
-                                              table.class_names, context.fold));
+                               parts_of(table, context));
   return std::make_unique<FileGraphs>(std::move(opened), std::move(reading), normalise);
 }
 

@@ -3,6 +3,7 @@
 #include "nn/bridge.h"
 #include "nn/encoder_decoder.h"
 #include "nn/esa.h"
+#include "nn/gnn.h"
 #include "nn/gru_model.h"
 #include "nn/perceiver.h"
 #include "nn/perceptron.h"
@@ -31,6 +32,8 @@ const std::vector<ModelKind>& model_kinds() {
        "transformer over tokens or vectors, whose decoder answers queries about them, or puts out "
        "another sequence",
        make<EncoderDecoderOptions>},
+      {"gnn", "messages along the edges of graphs: GAT, GATv2, GCN, GIN, constant attention",
+       make<GnnOptions>},
       {"esa", "attention over a graph as a set of its edges or nodes, masked and plain, pooled",
        make<EsaOptions>},
       {"gru",

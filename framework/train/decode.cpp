@@ -24,7 +24,9 @@ std::vector<TokenSequence> decode_greedily(Learner<float>& learner, const Datase
   std::vector<std::size_t> open(examples.size());  // whose guess has not come out again
   std::iota(open.begin(), open.end(), std::size_t{0});
   for (TokenSequence& tokens : guess) tokens.resize(std::min(tokens.size(), longest));
-  while (!open.empty()) {
+  // One round more than there are tokens settles all of them; a model whose rows see later ones
+  // has no such answer, and might go on for ever.
+  for (std::size_t round = 0; !open.empty() && round <= longest + 1; ++round) {
     std::vector<Index> indices;
     std::vector<TokenSequence> asked;
     for (const std::size_t i : open) {

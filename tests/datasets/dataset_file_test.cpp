@@ -228,7 +228,7 @@ INSTANTIATE_TEST_SUITE_P(
               [](Columns& c) {
                 c["split"] = {0, 1, 3};
               },
-              "/split[2] is 3 and must be 0 (train), 1 (val) or 2 (test)"},
+              "/split[2] is 3 and must be 0 (train), 1 (val), 2 (test) or -1 (none)"},
         Fault{"OffsetsFromOne",
               [](Columns& c) {
                 c["offsets"] = {1, 6, 10, 13};

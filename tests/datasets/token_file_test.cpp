@@ -177,7 +177,7 @@ TEST(VectorFile, GraphsAreToldFromVectors) {
   file.root().write("x", {1, 1}, std::vector<double>{0}.data());
   file.root().write("indptr", std::vector<std::int32_t>{0, 0});
   file.close();
-  EXPECT_THAT(dataset_file_faults(folder / "g.h5"), ElementsAre(HasSubstr("holds graphs")));
+  EXPECT_THAT(dataset_file_faults(folder / "g.h5"), ElementsAre(HasSubstr("graphs need")));
 }
 
 }  // namespace
