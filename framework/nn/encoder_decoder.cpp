@@ -64,6 +64,15 @@ std::optional<Complaint> EncoderDecoderOptions::misfit(const RowSpec& spec) cons
   if (auto other = answers_queries(spec)) return other;
   if (auto blind = attention.misfit(spec)) return blind;
   if (auto grid = needs_a_grid(*this, attention)) return grid;
+  if (position == Position::learned && spec.queries->decoded &&
+      position_size < spec.queries->longest)
+    return Complaint{
+        "position_size",
+        fmt::format("has {} learned places by position_size, which are stretched over "
+                    "longer sequences, and answers that are decoded grow up to {} rows",
+                    position_size, spec.queries->longest),
+        fmt::format("set model.position_size to {} or more", spec.queries->longest),
+        {}};
   if (attention.kind == "linformer" && spec.queries->decoded)
     return Complaint{"attention.kind",
                      "mixes all rows of a sequence by attention.kind=linformer, and what this data "
