@@ -19,12 +19,9 @@ CrossBlock::CrossBlock(Registry& r, const std::string& path, const EncoderOption
     return Residual(r, path + ".norm" + number, path + sublayer + ".branch", o.d_model, o.norm,
                     o.norm_kind, o.dropout, path + ".layer_scale" + number, o.layer_scale);
   };
-  AttentionSpec across = o.attention;
-  across.pattern = kernels::Pattern::full;
-  across.bias = kernels::Bias::none;
   attend_ = residual("1", ".attention");
   feed_ = residual("2", ".mlp");
-  attention_ = MultiHeadAttention(r, path + ".attention", o.d_model, o.n_heads, across);
+  attention_ = MultiHeadAttention(r, path + ".attention", o.d_model, o.n_heads, o.attention);
   mlp_ = Mlp(r, path + ".mlp", o.d_model, o.d_mlp());
   if (norms_memory_) norm_memory_ = Norm(r, path + ".norm_memory", o.d_model, o.norm_kind);
 }

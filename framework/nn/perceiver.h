@@ -13,7 +13,7 @@ namespace attune {
 
 // A block whose rows attend to a memory of the same examples and go through a feed-forward layer,
 // each in its residual wiring. Where norms stand in front of sublayers the memory has one, too.
-// Attention is full and without a bias of positions. Parameters
+// Attention is the options', which should not go by places. Parameters
 // `<path>.{norm1,norm_memory,attention,norm2,mlp}.*`; with layer_scale `<path>.layer_scale{1,2}`.
 class CrossBlock {
  public:

@@ -14,7 +14,7 @@ MODEL = dict(d_model=64, n_layers=2, n_heads=4, mlp_ratio=4.0, norm="pre", norm_
 ATTENTION = dict(kind="exact", head_widths=[], n_kv_heads=0, values="per_head", qk_norm="none", output_norm="none", head_gain=dict(head=0, gain=1.0),
                  score="scaled_dot", scale="auto", gain=10.0, bias="none", max_distance=16, pattern="full", window=0, dilation=2, block=1,
                  select="all", k=1, normaliser="softmax", temperature=1.0, dropout=0.0, n_features=64, max_length=None)
-POOLS = {"vit": "mean", "encoder": "mean", "decoder": "last"}
+POOLS = {"decoder": "last"}
 POSITIONS = {"vit": dict(position="factorised_2d", position_size=32)}
 
 
@@ -22,16 +22,17 @@ def completed(model):
     """All of a model's settings."""
     kind = model["kind"]
     start = {"pattern": "causal"} if kind == "decoder" else {}
-    whole = MODEL | {"pool": POOLS[kind]} | POSITIONS.get(kind, {}) | model
+    whole = MODEL | {"pool": POOLS.get(kind, "mean")} | POSITIONS.get(kind, {}) | model
     return whole | {"attention": ATTENTION | start | model.get("attention", {})}
 
 
 class Pack:
     """Rows of several examples: tokens [n], or values [n, width] with the grid of each example; its
-    examples' ids; and a target a row, or an example."""
+    examples' ids; a target a row, or an example; and, where a second sequence is decoded, the Pack of its
+    tokens, whose rows have the targets."""
 
-    def __init__(self, rows, lengths, ids, targets, grids=None):
-        self.rows, self.ids, self.targets, self.grids = rows, list(ids), torch.as_tensor(targets), grids
+    def __init__(self, rows, lengths, ids, targets, grids=None, queries=None):
+        self.rows, self.ids, self.targets, self.grids, self.queries = rows, list(ids), torch.as_tensor(targets), grids, queries
         self.offsets = np.r_[0, np.cumsum(lengths)].tolist()
 
     def slices(self):
@@ -53,6 +54,9 @@ class Transformer:
 
     def norm_shapes(self, name):
         return {f"{name}.{k}": (self.d,) for k in (["gain", "bias"] if self.m["norm_kind"] == "layer" else ["gain"])}
+
+    def feed_shapes(self, path):
+        return {path + "w1": (self.hidden, self.d), path + "b1": (self.hidden,), path + "w2": (self.d, self.hidden), path + "b2": (self.d,)}
 
     def attention_shapes(self, path):
         a, columns, first = self.a, sum(self.widths), self.widths[0]
@@ -91,10 +95,14 @@ class Transformer:
             shapes["cls"] = (d,)
         if not self.row_targets and m["pool"] == "attention":
             shapes |= {"pool.weight": (1, d), "pool.bias": (1,)}
+        if not self.row_targets and m["pool"] == "pma":
+            shapes |= {"pool.seeds": (1, d)} | self.feed_shapes("pool.feed.") | self.feed_shapes("pool.mlp.")
+            shapes |= {f"pool.attention.{k}{w}": (d, d) if k == "w" else (d,) for k in "wb" for w in "qkvo"}
+            shapes |= {f"pool.norm{i}.{k}": (d,) for i in (1, 2) for k in ("gain", "bias")}
         for i in range(m["n_layers"]):
             b = f"encoder.block{i}."
             shapes |= self.attention_shapes(b + "attention.")
-            shapes |= {b + "mlp.w1": (self.hidden, d), b + "mlp.b1": (self.hidden,), b + "mlp.w2": (d, self.hidden), b + "mlp.b2": (d,)}
+            shapes |= self.feed_shapes(b + "mlp.")
             for n in {"none": [], "sandwich": ["norm1", "norm2", "norm1_post", "norm2_post"]}.get(m["norm"], ["norm1", "norm2"]):
                 shapes |= self.norm_shapes(b + n)
             if m["layer_scale"] is not None:
@@ -109,6 +117,12 @@ class Transformer:
 
     def logits(self, p, pack, seed, step):
         """Of weights p by name, with the dropout of a step."""
+        x = self.encoded(p, pack, seed, step)
+        x = x if self.row_targets else torch.stack([self.pooled(p, x[a:b]) for a, b in zip(self.offsets, self.offsets[1:])])
+        return F.linear(x, p["token.weight"]) if self.m["tie_embedding"] else F.linear(x, p["head.weight"], p["head.bias"])
+
+    def encoded(self, p, pack, seed, step):
+        """The rows behind the encoder."""
         m, slices, places, turns = self.m, pack.slices(), [], []
         if m["kind"] == "vit":
             x = F.linear(torch.as_tensor(pack.rows).to(p["patch.weight"]), p["patch.weight"], p["patch.bias"])
@@ -130,15 +144,12 @@ class Transformer:
             b = f"encoder.block{i}."
             x = self.residual(p, x, lambda h: self.attend(p, h, b + "attention."), b + "norm1", b + "attention.branch", b + "layer_scale1")
             x = self.residual(p, x, lambda h: self.feed(p, h, b + "mlp."), b + "norm2", b + "mlp.branch", b + "layer_scale2")
-        if m["norm"] not in ("post", "none"):
-            x = self.norm(p, x, "encoder.norm")
-        x = x if self.row_targets else torch.stack([self.pooled(p, x[a:b]) for a, b in zip(self.offsets, self.offsets[1:])])
-        return F.linear(x, p["token.weight"]) if m["tie_embedding"] else F.linear(x, p["head.weight"], p["head.bias"])
+        return x if m["norm"] in ("post", "none") else self.norm(p, x, "encoder.norm")
 
-    def position(self, p, pack, e, n):
+    def position(self, p, pack, e, n, path="position"):
         kind = self.m["position"]
         if kind == "learned":
-            return sequences.table_rows(p["position.table"], n)
+            return sequences.table_rows(p[path + ".table"], n)
         if kind in ("sinusoidal", "periodic"):
             return sequences.sinusoids(n, self.d, self.m["period"] if kind == "periodic" else 0)
         if kind not in ("factorised_2d", "fractional_2d"):
@@ -176,9 +187,20 @@ class Transformer:
         return F.linear(F.gelu(F.linear(x, p[b + "w1"], p[b + "b1"])), p[b + "w2"], p[b + "b2"])
 
     def pooled(self, p, x):
+        if self.m["pool"] == "pma":
+            return self.pooled_by_seed(p, x)
         if self.m["pool"] == "attention":
             return F.linear(x, p["pool.weight"], p["pool.bias"])[:, 0].softmax(0) @ x
         return {"mean": lambda: x.mean(0), "cls": lambda: x[0], "last": lambda: x[-1]}[self.m["pool"]]()
+
+    def pooled_by_seed(self, p, x):
+        """Lee et al. 2019: a learned row that attends to the others."""
+        normed = lambda x, name: F.layer_norm(x, (self.d,), p[name + ".gain"], p[name + ".bias"], eps=1e-5)
+        z, seed, path = self.feed(p, x, "pool.feed."), p["pool.seeds"], "pool.attention."
+        q, k, v = (F.linear(rows, p[f"{path}w{w}"], p[f"{path}b{w}"]).view(len(rows), self.heads, -1).transpose(0, 1) for w, rows in (("q", seed), ("k", z), ("v", z)))
+        heard = F.scaled_dot_product_attention(q, k, v).transpose(0, 1).reshape(1, self.d)
+        h = normed(seed + F.linear(heard, p[path + "wo"], p[path + "bo"]), "pool.norm1")
+        return normed(h + self.feed(p, h, "pool.mlp."), "pool.norm2")[0]
 
     # --- attention
 
@@ -192,36 +214,38 @@ class Transformer:
             return x / (x.square().mean(-1, keepdim=True) + 1e-5).sqrt()
         return self.by_head(x, heads, one) * gain
 
-    def attend(self, p, x, path):
-        a = self.a
-        q, k, v = (F.linear(x, p[f"{path}w{w}"], p[f"{path}b{w}"]) for w in "qkv")
+    def attend(self, p, x, path, memory=None, k_offsets=None):
+        """Of x with itself; of a memory of rows bounded by k_offsets, where places count for nothing."""
+        a, across = self.a, memory is not None
+        memory, k_offsets = (memory, k_offsets) if across else (x, self.offsets)
+        q, k, v = (F.linear(rows, p[f"{path}w{w}"], p[f"{path}b{w}"]) for w, rows in (("q", x), ("k", memory), ("v", memory)))
         if a["qk_norm"] != "none":
             q = self.head_normed(q, self.heads, a["qk_norm"], p[path + "q_norm.gain"])
             k = self.head_normed(k, self.kv_heads, a["qk_norm"], p[path + "k_norm.gain"])
-        if self.m["position"] in ("rope", "rope_2d"):
+        if self.m["position"] in ("rope", "rope_2d") and not across:
             turns = torch.cat(self.turns)
             q, k = sequences.rotated(q, self.heads, turns), sequences.rotated(k, self.kv_heads, turns)
         if a["values"] == "shared":
             v = v.repeat(1, self.kv_heads)
         kinds = {"exact": self.exact, "linformer": self.linformer, "linear": self.without_pairs, "performer": self.without_pairs}
-        y = kinds[a["kind"]](p, path, q, k, v)
+        y = kinds[a["kind"]](p, path, q, k, v, k_offsets, across)
         loud = a["head_gain"]
         y = self.by_head(y, self.heads, lambda h, part: part * loud["gain"] if h == loud["head"] else part)
         if a["output_norm"] != "none":
             y = self.head_normed(y, self.heads, a["output_norm"], p[path + "output_norm.gain"])
         return F.linear(y, p[path + "wo"], p[path + "bo"])
 
-    def exact(self, p, path, q, k, v):
-        a, o = self.a, ("bias", "pattern", "window", "dilation", "block", "select", "k")
-        places = {}
+    def exact(self, p, path, q, k, v, k_offsets, across):
+        a = self.a | (dict(bias="none", pattern="full") if across else {})
+        o, places = ("bias", "pattern", "window", "dilation", "block", "select", "k"), {}
         if a["bias"] == "alibi_2d":
             places = dict(q_positions=torch.cat(self.places), k_positions=torch.cat(self.places))
         if a["bias"] == "relative":
             places["table"] = p[path + "table"]
-        return self.paired(p, path, q, k, v, self.offsets, places, {key: a[key] for key in o})
+        return self.paired(p, path, q, k, v, k_offsets, places, {key: a[key] for key in o})
 
-    def linformer(self, p, path, q, k, v):
-        mixed = lambda x, e: torch.cat([e[:, : b - a] @ x[a:b] for a, b in zip(self.offsets, self.offsets[1:])])
+    def linformer(self, p, path, q, k, v, k_offsets, across):
+        mixed = lambda x, e: torch.cat([e[:, : b - a] @ x[a:b] for a, b in zip(k_offsets, k_offsets[1:])])
         offsets = [e * self.a["k"] for e in range(len(self.offsets))]
         rest = dict(bias="none", pattern="full", window=0, dilation=1, block=1, select="all", k=1)
         return self.paired(p, path, q, mixed(k, p[path + "project_k"]), mixed(v, p[path + "project_v"]), offsets, {}, rest)
@@ -243,8 +267,8 @@ class Transformer:
         o |= dict(n_heads=self.heads, n_kv_heads=self.kv_heads, scale=scale, seed=self.seed, name=path + "dropout", step=self.step)
         return pairs.reference(t, o)["y"]
 
-    def without_pairs(self, p, path, q, k, v):
-        causal, shared = self.a["pattern"] == "causal", self.kv_heads
+    def without_pairs(self, p, path, q, k, v, k_offsets, across):
+        causal, shared = self.a["pattern"] == "causal" and not across, self.kv_heads
 
         def features(x, heads, shift):
             if self.a["kind"] == "linear":
@@ -255,4 +279,5 @@ class Transformer:
             q, k = features(q, self.heads, "row").chunk(self.heads, 1), features(k, shared, "none" if causal else "sequence").chunk(shared, 1)
             v = v.chunk(shared, 1)
             return torch.cat([sequences.weighted(q[h], k[h * shared // self.heads], v[h * shared // self.heads], causal) for h in range(self.heads)], 1)
-        return torch.cat([one(q[a:b], k[a:b], v[a:b]) for a, b in zip(self.offsets, self.offsets[1:])])
+        bounds = zip(self.offsets, self.offsets[1:], k_offsets, k_offsets[1:])
+        return torch.cat([one(q[a:b], k[c:d], v[c:d]) for a, b, c, d in bounds])

@@ -1,6 +1,6 @@
 """Ten AdamW steps of small models in attune and in PyTorch, from the same weights.
 
-Draws data (images of many sizes, labelled sequences of tokens, a text), settings of a model and its
+Draws data (images of many sizes, labelled sequences of tokens, a text, pairs of sequences), settings of a model and its
 weights (NumPy, written for train.init_from); runs them in attune with the whole training split as one
 batch; repeats them in PyTorch in double (models.py), and compares the ten losses: relative difference
 below 1e-5. Settings are drawn again where a choice comes near a tie, and where PyTorch's own float32
@@ -10,15 +10,15 @@ import json, math, subprocess, sys
 
 import h5py, numpy as np, torch, torch.nn.functional as F
 
-import maths, models
+import maths, models, seq2seq
 
 STEPS, LR, WARMUP, DECAY, CLIP, SEED = 10, 1e-3, 4, 0.05, 1.0, 0
 BOUND = 1e-5
 OWN = BOUND / 4
 NEAR = 3e-6  # of the choices of top_k, at which the loss jumps
 RUNS = 16  # settings of each model
-MODELS = ("vit", "encoder", "decoder")
-PATCH, VOCABULARY, CLASSES, BLOCK = 4, 11, 3, 14
+MODELS = ("vit", "encoder", "decoder", "encoder_decoder", "gru")
+PATCH, VOCABULARY, ANSWERS, CLASSES, BLOCK = 4, 11, 7, 3, 14
 
 
 # --- data
@@ -68,7 +68,21 @@ def decoder(rng, path):
     return data, models.Pack(text[at], [BLOCK] * len(starts), starts, text[at + 1]), VOCABULARY, VOCABULARY
 
 
-DATA = {"vit": vit, "encoder": encoder, "decoder": decoder}
+def pairs(rng, path, n=20):
+    """Sequences of two vocabularies; behind the answers' tokens stands their boundary."""
+    lengths, answers = rng.integers(1, 15, n), rng.integers(1, 12, n)
+    tokens, answer = rng.integers(0, VOCABULARY, lengths.sum()), rng.integers(0, ANSWERS, answers.sum())
+    tokens[-1], answer[-1] = VOCABULARY - 1, ANSWERS - 1
+    at = np.r_[0, answers.cumsum()]
+    write(path, "pairs", tokens=tokens.astype("i4"), offsets=np.r_[0, lengths.cumsum()], answer_tokens=answer.astype("i4"), answer_offsets=at, split=given_split(n))
+    data, end, said = dict(kind="pairs", file=str(path), split={"scheme": "given"}), [ANSWERS], [answer[i:j] for i, j in zip(at, at[1:])][: n - 8]
+    targets = np.concatenate([np.r_[y, end] for y in said])
+    queries = models.Pack(np.concatenate([np.r_[end, y] for y in said]), answers[: n - 8] + 1, range(n - 8), targets)
+    lengths = lengths[: n - 8]
+    return data, models.Pack(tokens[: lengths.sum()], lengths, range(n - 8), targets, queries=queries), VOCABULARY, ANSWERS + 1
+
+
+DATA = {"vit": vit, "encoder": encoder, "decoder": decoder, "encoder_decoder": pairs, "gru": pairs}
 
 
 # --- settings
@@ -76,7 +90,7 @@ DATA = {"vit": vit, "encoder": encoder, "decoder": decoder}
 def draw_attention(rng, kind, number):
     pick = lambda *words: words[int(rng.integers(len(words)))]
     # A linformer mixes all keys, the later ones too, so that a decoder must not.
-    a = {"kind": ["exact", "exact", "linear", "exact", "performer", "exact", "exact" if kind == "decoder" else "linformer", "exact"][number % 8]}
+    a = {"kind": ["exact", "exact", "linear", "exact", "performer", "exact", "linformer" if kind in ("vit", "encoder") else "exact", "exact"][number % 8]}
     causal = kind == "decoder"
     if a["kind"] == "performer":
         a["n_features"] = int(rng.integers(4, 20))
@@ -127,6 +141,9 @@ def draw_model(rng, kind, number):
     """Settings of a model. Norms, positions and kinds of attention come round in turn, so that a
     whole run has each; the rest is drawn."""
     pick = lambda *words: words[int(rng.integers(len(words)))]
+    if kind == "gru":
+        return dict(kind=kind, d_embed=int(rng.integers(3, 30)), d_hidden=int(rng.integers(3, 30)), n_layers=1 + number // 4 % 2, bidirectional=number // 2 % 2 == 1,
+                    bridge=["fixed", "attention"][number % 2], dropout=pick(0.0, 0.0, 0.2))
     m = dict(kind=kind, d_model=32, n_layers=2, n_heads=4, mlp_ratio=2.0, norm=["pre", "post", "res_post", "sandwich", "none"][number % 5],
              norm_kind=pick("layer", "rms"), attention=draw_attention(rng, kind, number), position_size=6)
     flat = ["learned", "sinusoidal", "rope", "none", "periodic"]
@@ -139,10 +156,12 @@ def draw_model(rng, kind, number):
         m["patch"] = PATCH
     if kind == "decoder":
         m["tie_embedding"] = pick(True, False)
+    elif kind == "encoder_decoder":
+        m["n_decoder_layers"] = int(rng.integers(1, 3))
     elif m["attention"].get("pattern") in ("causal", "causal_window"):
-        m["pool"] = pick("mean", "attention", "last")
+        m["pool"] = pick("mean", "attention", "last", "pma")
     else:
-        m["pool"] = pick("mean", "attention", "cls", "last")
+        m["pool"] = pick("mean", "attention", "cls", "last", "pma")
     m["dropout"] = pick(0.0, 0.0, 0.1)
     if rng.random() < 0.25:
         m["layer_scale"] = 0.3
@@ -152,7 +171,7 @@ def draw_model(rng, kind, number):
 def draw_weights(rng, shapes):
     def one(name, shape):
         last = name.split(".")[-1]
-        around = {"gain": 1.0, "scale": 0.4, "layer_scale1": 0.3, "layer_scale2": 0.3}.get(last, 0.0)
+        around = {"gain": 1.0, "scale": 0.4, "layer_scale1": 0.3, "layer_scale2": 0.3, "layer_scale3": 0.3}.get(last, 0.0)
         return around + rng.normal(size=shape) * (1.0 if last == "directions" else 0.05 if len(shape) == 1 else 1 / math.sqrt(shape[-1]))
     return {k: one(k, s).astype("f4") for k, s in shapes.items()}
 
@@ -162,7 +181,7 @@ def draw_weights(rng, shapes):
 def decays(name):
     """Weights of linear maps and of additive scores do, and the linformer's mixtures."""
     last = name.split(".")[-1]
-    return name != "token.weight" and (last.startswith("w") or last.startswith("project_"))
+    return not name.endswith("token.weight") and (last.startswith("w") or last.startswith("project_"))
 
 
 def rate(t):
@@ -206,6 +225,14 @@ def apart(a, b):
     return float(np.abs(a / b - 1).max()) if a.shape == b.shape and np.isfinite(a).all() else float("inf")
 
 
+def network(model, width, classes):
+    if model["kind"] == "gru":
+        return seq2seq.Recurrent(model, width, classes)
+    if model["kind"] == "encoder_decoder":
+        return seq2seq.EncoderDecoder(models.completed(model), width, classes)
+    return models.Transformer(models.completed(model), width, classes, row_targets=model["kind"] == "decoder")
+
+
 class Compared:
     """What has come of the runs of one model."""
 
@@ -216,7 +243,7 @@ class Compared:
 def in_words(model):
     """What of it differs from run to run, as keys of the command line."""
     flat = {k: v for k, v in model.items() if k not in ("kind", "d_model", "n_layers", "n_heads", "mlp_ratio", "patch", "attention", "position_size")}
-    return " ".join(f"{k}={v}" for k, v in (flat | {f"attention.{k}": v for k, v in model["attention"].items()}).items())
+    return " ".join(f"{k}={v}" for k, v in (flat | {f"attention.{k}": v for k, v in model.get("attention", {}).items()}).items())
 
 
 def compare(program, folder, kind, rng, runs):
@@ -227,7 +254,7 @@ def compare(program, folder, kind, rng, runs):
             data, pack, width, classes = DATA[kind](rng, folder / f"{name}.h5")
             model = draw_model(rng, kind, number)
             loss = {"label_smoothing": [0.0, 0.1][number % 2]}
-            net = models.Transformer(models.completed(model), width, classes, row_targets=kind == "decoder")
+            net = network(model, width, classes)
             weights = draw_weights(rng, net.shapes())
             maths.margin.jump = float("inf")
             theirs = torch_losses(net, pack, weights, loss, torch.float64)
