@@ -76,7 +76,7 @@ Outputs reference(const Case<double>& c) {
   const std::function<double(Index, Index)> w_ih = matrix(c.w_ih), w_hh = matrix(c.w_hh);
   const std::function<double(Index)> b_ih = [&](Index i) { return c.b_ih[i]; },
                                      b_hh = [&](Index i) { return c.b_hh[i]; };
-  const testing::GruReference unit{w_ih, w_hh, b_ih, b_hh};
+  const testing::GruReference<decltype(w_ih), decltype(b_ih)> unit{w_ih, w_hh, b_ih, b_hh};
   const Index h = c.y.shape()[1], d = c.x.shape()[1];
   Outputs out{Array<double>(c.y.shape()), Array<double>(c.h_n.shape())};
   for (Index e = 0; e + 1 < c.offsets.size(); ++e) {

@@ -18,7 +18,6 @@ using testing::QueryBench;
 using testing::Row;
 using testing::Rows;
 using testing::rows_of;
-using testing::same_bits;
 using Array = testing::Array<double>;
 using Bridge = BridgeOptions::Bridge;
 

@@ -20,7 +20,6 @@ using testing::QueryBench;
 using testing::Row;
 using testing::Rows;
 using testing::rows_of;
-using testing::same_bits;
 using Array = testing::Array<double>;
 
 GruModelOptions small(GruBridge bridge, Index n_layers = 1, bool bidirectional = false) {

@@ -18,7 +18,6 @@ using testing::plus;
 using testing::QueryBench;
 using testing::Rows;
 using testing::rows_of;
-using testing::same_bits;
 using Array = testing::Array<double>;
 
 PerceiverOptions small(Index n_reads = 2, bool share = false) {
