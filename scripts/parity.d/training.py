@@ -145,7 +145,7 @@ def draw_model(rng, kind, number):
         return dict(kind=kind, d_embed=int(rng.integers(3, 30)), d_hidden=int(rng.integers(3, 30)), n_layers=1 + number // 4 % 2, bidirectional=number // 2 % 2 == 1,
                     bridge=["fixed", "attention"][number % 2], dropout=pick(0.0, 0.0, 0.2))
     m = dict(kind=kind, d_model=32, n_layers=2, n_heads=4, mlp_ratio=2.0, norm=["pre", "post", "res_post", "sandwich", "none"][number % 5],
-             norm_kind=pick("layer", "rms"), attention=draw_attention(rng, kind, number), position_size=6)
+             norm_kind=pick("layer", "rms"), attention=draw_attention(rng, kind, number), position_size=40 if kind == "encoder_decoder" else 6)
     flat = ["learned", "sinusoidal", "rope", "none", "periodic"]
     m["position"] = (["factorised_2d", "rope_2d", "fractional_2d", *flat] if kind == "vit" else flat)[number % (8 if kind == "vit" else 5)]
     if m["attention"].get("head_widths") and m["position"] in ("rope", "rope_2d"):
