@@ -266,7 +266,7 @@ def fetch_tu():
                 around.append([first + int(j) for j in others])
             classes.append(label)
             sizes.append(int(size))
-        fold = [0] * len(sizes)
+        fold = [-1] * len(sizes)  # a few graphs are tested by none
         for k in range(10):
             for i in files[f"{name}/10fold_idx/test_idx-{k + 1}.txt"].split():
                 fold[int(i)] = k

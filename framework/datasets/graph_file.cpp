@@ -134,7 +134,7 @@ void read(DatasetChecker& check, const H5Group& root, GraphFile& file) {
   const Index n = table.node_labels ? table.n_nodes() : table.n_graphs();
   check.columns(n, true, table);
   table.fold = check.column<std::int32_t>("fold", {n}, false);
-  check.each("fold", table.fold, "0 or more", [](std::int32_t f) { return f >= 0; });
+  check.each("fold", table.fold, "0 or more, or -1 (none)", [](std::int32_t f) { return f >= -1; });
   if (!check.good()) return;
   file.sha256 = content_hash(table);
   check.content_is(file.sha256);
