@@ -221,6 +221,10 @@ TEST(EncoderDecoder, SaysWhichDataItCannotRead) {
   o.attention.bias = kernels::Bias::alibi_2d;
   EXPECT_THAT(complaint(o, decoded), HasSubstr("attention.bias"));
   o = {};
+  o.position_size = decoded.queries->longest - 1;
+  EXPECT_THAT(complaint(o, decoded), HasSubstr("position_size: has"));
+  EXPECT_EQ(complaint(o, set), "");
+  o = {};
   o.attention.kind = "linformer";
   o.attention.k = 2;
   o.attention.max_length = 7;

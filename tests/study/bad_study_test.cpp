@@ -3,6 +3,8 @@
 
 #include "base/files.h"
 #include "base/text.h"
+#include "datasets/data_kinds.h"
+#include "nn/model.h"
 #include "storage/run_file.h"
 #include "tests/study/study_fixture.h"
 
@@ -52,16 +54,26 @@ TEST_F(StudyTest, WhatStandsUnderTestMustFitTheScheme) {
   }
 }
 
+template <class Kinds>
+std::string words(const Kinds& kinds) {
+  std::vector<std::string> names;
+  for (const auto& kind : kinds) names.push_back(kind.name);
+  return join(names, " | ");
+}
+
 TEST_F(StudyTest, KindDataAndModelAreForTheConfigToSay) {
   EXPECT_EQ(error_of("schema: attune/experiment@1\nname: t\noptim: {lr: fast}\n"),
             "t.yaml: error: kind must be set: what a trial does (one of `attune list kinds`)\n"
-            "t.yaml: error: data.kind must be set: phantoms | images | text | tokens | vectors | "
-            "retrieval | recall | copy | needle | max | listops\n"
-            "t.yaml: error: model.kind must be set: vit | encoder | decoder | mlp | linear\n"
-            "t.yaml:3:9: error: optim.lr=fast is no number\n"
-            "    3 | optim: {lr: fast}\n"
-            "      |             ^ set here\n"
-            "4 errors, nothing was run.");
+            "t.yaml: error: data.kind must be set: " +
+                words(data_kinds()) +
+                "\n"
+                "t.yaml: error: model.kind must be set: " +
+                words(model_kinds()) +
+                "\n"
+                "t.yaml:3:9: error: optim.lr=fast is no number\n"
+                "    3 | optim: {lr: fast}\n"
+                "      |             ^ set here\n"
+                "4 errors, nothing was run.");
 }
 
 TEST_F(StudyTest, AClassTokenMustSeeTheImage) {

@@ -126,6 +126,39 @@ TEST_F(Decoding, DoesNotDependOnTheGuess) {
   }
 }
 
+// Says of every row how many rows there are, by which no sequence comes out again.
+struct Restless : Bigrams {
+  std::unique_ptr<Model> make(Registry& r, const RowSpec&) const override {
+    auto model = std::make_unique<Of>();
+    model->table = r.parameter("table", {2, kTokens + 1},
+                               Initialiser::values({9, 8, 0, 0, 0, 0, 0,  //
+                                                    8, 9, 0, 0, 0, 0, 0}),
+                               Decay::no);
+    return model;
+  }
+  struct Of : ModelOf<Of> {
+    ParameterId table;
+    template <class Real>
+    Var forward(const Pass<Real>& pass, const ModelInput& input) const {
+      const PackedRows& rows = input.queries.rows;
+      const auto picked = pass.tape.arena().template view<std::int32_t>({rows.n_rows()});
+      for (Index q = 0; q < rows.n_rows(); ++q)
+        picked[q] = static_cast<std::int32_t>((rows.n_rows() + input.queries.tokens[q]) % 2);
+      return embedding(pass.tape, pass[table], View<const std::int32_t>(picked));
+    }
+  };
+};
+
+TEST_F(Decoding, EndsForModelsWhoseRowsSeeLaterOnes) {
+  const Restless restless;
+  LearnerOptions of;
+  of.model = &restless;
+  Learner<float> model(of, data.spec(), 0);
+  const Index one[] = {3};
+  const auto found = decode_greedily(model, data, Split::test, one, {{}}, batch);
+  EXPECT_LE(std::ssize(found[0]), kLongest);
+}
+
 TEST_F(Decoding, MetricsAreThoseOfTheDecodedAnswers) {
   double any_exact = 0;
   for (std::uint64_t seed = 0; seed < 20; ++seed) {
