@@ -216,7 +216,7 @@ class PlanetoidUnpickler(pickle.Unpickler):
 
 def fetch_cora():
     """Yang et al. 2016: nodes 0 … 139 are trained on, the next 500 chosen by, those of test.index tested."""
-    files = take("cora", "kimiyoung/planetoid", "af6abf4", lambda path: path.startswith("ind.cora."), 8,
+    files = take("cora", "kimiyoung/planetoid", "af6abf468a772cc055bec88c52e4d6f51b7c37e3", lambda path: path.startswith("ind.cora."), 8,
                  "f60b9cb11b7f99aa213b99365acb5190724d3273537eec9a6b1780a2b09ca409", folder="planetoid", below="data/")
     part = {end: PlanetoidUnpickler(io.BytesIO(files[f"ind.cora.{end}"]), encoding="latin1").load() for end in ("y", "tx", "ty", "allx", "ally", "graph")}
     tested = [int(line) for line in files["ind.cora.test.index"].split()]
@@ -250,7 +250,7 @@ def starts(lengths):
 
 def fetch_tu():
     """The text form of Zhang et al. 2018: of each graph its class, of each node its tag and neighbours."""
-    files = take("tu", "muhanzhang/pytorch_DGCNN", "50f5041", lambda path: path.split("/")[0] in ("MUTAG", "PROTEINS", "NCI1"), 63,
+    files = take("tu", "muhanzhang/pytorch_DGCNN", "50f504131ca66382f3f078ae98e59aa3ae35b795", lambda path: path.split("/")[0] in ("MUTAG", "PROTEINS", "NCI1"), 63,
                  "59f6bcb8de6e0a7a5c9214fa4fba4e28ca248d851ca036220eebe2d4d8afbe22", folder="tu-graphs", below="data/")
     for name in ("MUTAG", "PROTEINS", "NCI1"):
         lines = iter(files[f"{name}/{name}.txt"].decode().splitlines())
