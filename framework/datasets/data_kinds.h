@@ -28,7 +28,8 @@ struct TrainedOn {
   std::vector<std::string> class_names = {};   // in the order of its outputs
   std::optional<GrayLaw> gray = std::nullopt;  // of images
   std::vector<std::string> token_names = {};   // of labelled sequences
-  Index width = 0;                             // of vectors
+  Index width = 0;                             // of vectors and of the nodes of graphs
+  bool row_targets = false;                    // whether rows have targets, not examples
 };
 
 // The options of one kind of data.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <set>
 
 namespace attune {
 namespace {
@@ -174,27 +175,29 @@ void ResplitOptions::fields(FieldList& f) {
 }
 
 SplitIndices GraphOptions::parts_of(const GraphTable& table, const DataContext& context) const {
-  if (resplit) return attune::resplit(table, *resplit, resplit->seed.value_or(context.seed));
-  SplitOptions options = split;
-  std::vector<std::int32_t> given = table.split;
-  if (folds_of == Folds::file && split.scheme == SplitOptions::Scheme::kfold) {
-    const Index n_folds =
-        table.fold.empty() ? 0 : *std::max_element(table.fold.begin(), table.fold.end()) + 1;
-    if (n_folds != split.n_folds())
-      throw KeyedDataError(
-          {"data.split.count",
-           fmt::format("data.split.count={} with data.folds=file, and {} has {}", split.n_folds(),
-                       *file, n_folds == 0 ? "no /fold" : fmt::format("{} folds", n_folds)),
-           n_folds == 0 ? "Leave data.folds out: folds are dealt then"
-                        : fmt::format("Set data.split.count={}", n_folds),
-           {}});
-    given.clear();
-    for (const std::int32_t fold : table.fold) given.push_back(fold == context.fold ? 2 : 0);
-    options.scheme = SplitOptions::Scheme::given;
+  if (resplit) {
+    const std::set<std::int32_t> groups(table.group.begin(), table.group.end());
+    if (split.by == SplitOptions::By::group && groups.size() < table.group.size())
+      throw KeyedDataError({"data.resplit",
+                            fmt::format("data.resplit draws {} one by one, and {} has groups that "
+                                        "stay together",
+                                        table.node_labels ? "nodes" : "graphs", *file),
+                            "Set data.split.by=example, which cuts groups, or leave data.resplit "
+                            "out",
+                            {}});
+    return attune::resplit(table, *resplit, resplit->seed.value_or(context.seed));
   }
-  return split_examples(
-      {table.label, table.group, given}, options, table.class_names,
-      options.scheme == SplitOptions::Scheme::kfold ? context.fold : std::nullopt);
+  std::span<const std::int32_t> fold;
+  if (folds_of == Folds::file) {
+    if (table.fold.empty())
+      throw KeyedDataError({"data.folds",
+                            fmt::format("data.folds=file, and {} has no /fold", *file),
+                            "Leave data.folds out: folds are dealt then",
+                            {}});
+    fold = table.fold;
+  }
+  return split_examples({table.label, table.group, table.split, fold}, split, table.class_names,
+                        context.fold);
 }
 
 void GraphOptions::fields(FieldList& f) {
@@ -206,6 +209,14 @@ void GraphOptions::fields(FieldList& f) {
            "by split.scheme=kfold: folds that are dealt, or /fold of the file");
   f.optional_group("resplit", resplit, "a random split of a given size, in place of split");
   f.rule([this] { return require_name(file); });
+  f.rule([this]() -> std::optional<Complaint> {
+    if (folds_of == Folds::dealt || (split.scheme == SplitOptions::Scheme::kfold && !resplit))
+      return std::nullopt;
+    return Complaint{"folds",
+                     "folds=file, and these splits have no folds",
+                     "set split.scheme=kfold without resplit, or leave folds out",
+                     {"split.scheme"}};
+  });
 }
 
 std::unique_ptr<Dataset> GraphOptions::open(const DataContext& context) const {
@@ -224,6 +235,9 @@ std::unique_ptr<Dataset> GraphOptions::open_other(const std::string& path, Index
   ATTUNE_CHECK(what.empty(), DataError, "{}. {}", what, kHow);
   auto other = std::make_shared<const GraphFile>(read_graph_file(path));
   const GraphTable& table = other->table;
+  ATTUNE_CHECK(table.node_labels == trained.row_targets, DataError,
+               "{}: its labels are those of {}, the model was trained on those of {}", path,
+               table.node_labels ? "nodes" : "graphs", trained.row_targets ? "nodes" : "graphs");
   ATTUNE_CHECK(table.width == trained.width, DataError,
                "{}: its nodes have {} features, the model was trained on {}", path, table.width,
                trained.width);

@@ -14,6 +14,7 @@ std::string content_hash(const GraphTable& table) {
   Sha256 hash;
   hash.update("attune.dataset@1 graphs\n");
   hash_texts(hash, "class_names", table.class_names);
+  hash.update(table.node_labels ? "task node\n" : "task graph\n");
   hash_column(hash, "label", table.label);
   hash_column(hash, "group", table.group);
   if (!table.split.empty()) hash_column(hash, "split", table.split);
@@ -21,6 +22,7 @@ std::string content_hash(const GraphTable& table) {
   hash_column(hash, "graph_offsets", table.graph_offsets);
   hash_column(hash, "indptr", table.indptr);
   hash_column(hash, "indices", table.indices);
+  hash_column(hash, "width", std::vector<Index>{table.width});
   if (table.sparse) {
     hash_column(hash, "x.indptr", table.x_indptr);
     hash_column(hash, "x.indices", table.x_indices);

@@ -21,9 +21,10 @@ namespace attune {
 // many graphs as nodes) and sha256, all of which may be absent, as may group, split, fold and
 // class_names. A split of −1 is none; a fold of −1 is none that is tested, and always trained on.
 //
-// sha256 is over the text "attune.dataset@1 graphs\n" and then class_names, label, group, split,
-// fold, graph_offsets (int64), indptr, indices (int32), and x, or x.indptr, x.indices (int32) and
-// x.data, as dataset_file.h has it for images; split and fold are left out where absent.
+// sha256 is over the text "attune.dataset@1 graphs\n" and then class_names, the text "task node\n"
+// or "task graph\n", label, group, split, fold, graph_offsets (int64), indptr, indices (int32),
+// width (d, int64), and x, or x.indptr, x.indices (int32) and x.data, as dataset_file.h has it for
+// images; split and fold are left out where absent.
 struct GraphTable : ExampleColumns {
   bool node_labels = false;  // else graphs have them
   std::vector<Index> graph_offsets = {0};

@@ -181,38 +181,65 @@ void require_two_units(const SplitColumns& columns, const SplitOptions& options,
     const auto [examples, units] = size_of_class(columns, options, c);
     if (units != 1) continue;
     refuse("by",
-           fmt::format("class '{}' has one {} only, with {} of its images, so that k folds cannot "
-                       "hold it out: the fold that tests it leaves none of it to train on",
+           fmt::format("class '{}' has one {} only, with {} of its examples, so that k folds "
+                       "cannot hold it out: the fold that tests it leaves none of it to train on",
                        class_names[c], by_group(options) ? "group" : "example", examples),
-           fmt::format("Leave its images out, or bring some of other {}{}", unit_word(options),
+           fmt::format("Leave its examples out, or bring some of other {}{}", unit_word(options),
                        by_group(options) && examples > 1
                            ? ", or set data.split.by=example, which trains and tests on one group"
                            : ""));
   }
 }
 
-std::string_view given_name(std::int32_t split) {
-  return split < 0 ? "none" : name_of(static_cast<Split>(split));
+std::string given_name(std::int32_t split) {
+  return std::string(split < 0 ? "none" : name_of(static_cast<Split>(split)));
+}
+std::string fold_name(std::int32_t fold) { return fold < 0 ? "none" : std::to_string(fold); }
+
+// Of a column of the file, /split or /fold, which says in which `part` an example is.
+void require_whole_groups(std::span<const std::int32_t> group, std::span<const std::int32_t> given,
+                          const char* part, std::string (*name)(std::int32_t)) {
+  std::map<Index, std::int32_t> part_of;
+  for (std::size_t i = 0; i < group.size(); ++i) {
+    const auto [known, first] = part_of.emplace(group[i], given[i]);
+    if (first || known->second == given[i]) continue;
+    refuse("scheme",
+           fmt::format("group {} stands in two {}s of the file's /{}, {} and {}", group[i], part,
+                       part, name(known->second), name(given[i])),
+           fmt::format("Give the whole group to one {} there, or set data.split.by=example, which "
+                       "allows it",
+                       part));
+  }
 }
 
-void require_whole_groups(const SplitColumns& columns) {
-  std::map<Index, std::int32_t> split_of;
-  for (std::size_t i = 0; i < columns.group.size(); ++i) {
-    const auto [known, first] = split_of.emplace(columns.group[i], columns.given[i]);
-    if (first || known->second == columns.given[i]) continue;
-    refuse(
-        "scheme",
-        fmt::format("group {} stands in two splits of the file's /split, {} and {}",
-                    columns.group[i], given_name(known->second), given_name(columns.given[i])),
-        "Give the whole group to one split there, or set data.split.by=example, which allows it");
+// Folds as the file has them.
+std::vector<Index> published_folds(const SplitColumns& columns, const SplitOptions& options) {
+  std::vector<Index> sizes;
+  for (const std::int32_t f : columns.fold) {
+    if (f < 0) continue;
+    sizes.resize(std::max(sizes.size(), at(f) + 1));
+    ++sizes[at(f)];
   }
+  const auto empty = std::find(sizes.begin(), sizes.end(), 0);
+  if (empty != sizes.end())
+    refuse("count",
+           fmt::format("fold {} of the file's /fold has no example, and there are folds to {}",
+                       empty - sizes.begin(), sizes.size() - 1),
+           "Number the folds there from 0 without gaps");
+  if (static_cast<Index>(sizes.size()) != options.n_folds())
+    refuse("count",
+           fmt::format("data.split.count={}, and the file's /fold has {} folds", options.n_folds(),
+                       sizes.size()),
+           fmt::format("Set data.split.count={}", sizes.size()));
+  if (by_group(options)) require_whole_groups(columns.group, columns.fold, "fold", fold_name);
+  return {columns.fold.begin(), columns.fold.end()};
 }
 
 SplitIndices given_split(const SplitColumns& columns, const SplitOptions& options) {
   if (columns.given.empty())
     refuse("scheme", "data.split.scheme=given, and the file has no /split",
            "Write one into it (0 train, 1 val, 2 test), or set data.split.scheme=holdout");
-  if (by_group(options)) require_whole_groups(columns);
+  if (by_group(options)) require_whole_groups(columns.group, columns.given, "split", given_name);
   SplitIndices parts;
   for (std::size_t i = 0; i < columns.given.size(); ++i)
     if (columns.given[i] >= 0) parts[at(columns.given[i])].push_back(static_cast<Index>(i));
@@ -226,7 +253,9 @@ SplitIndices fold_split(const SplitColumns& columns, const SplitOptions& options
            fmt::format("data.split.scheme=kfold has folds 0 to {}, and {} was asked for",
                        options.n_folds() - 1, fold ? fmt::format("fold {}", *fold) : "none"),
            "");
-  const std::vector<Index> fold_of = deal_folds(columns, options, class_names);
+  const std::vector<Index> fold_of = columns.fold.empty()
+                                         ? deal_folds(columns, options, class_names)
+                                         : published_folds(columns, options);
   SplitIndices parts;
   for (std::size_t i = 0; i < fold_of.size(); ++i)
     parts[at(static_cast<Index>(fold_of[i] == *fold ? Split::test : Split::train))].push_back(
@@ -342,7 +371,7 @@ std::string what_works(const SplitColumns& columns, const SplitOptions& options,
   changed.val = 0;
   if (options.val > 0) attempt(changed, "data.split.val=0 with select.how=last");
   if (advice.empty())
-    return fmt::format("No other value of one key helps: bring images of more {}",
+    return fmt::format("No other value of one key helps: bring examples of more {}",
                        unit_word(options));
   return "What works is " + join(advice, ", or ");
 }
@@ -375,7 +404,7 @@ void require_training(const SplitColumns& columns, const SplitOptions& options,
   };
   if (options.scheme == Scheme::given)
     refuse("scheme",
-           fmt::format("{}: the file's /split marks {} images as train, {} as val and {} as test",
+           fmt::format("{}: the file's /split marks {} examples as train, {} as val and {} as test",
                        lacks, marked(0), marked(1), marked(2)),
            "Mark some of the class as 0 in /split, or set data.split.scheme=holdout");
   const std::size_t units = size_of_class(columns, options, *c).units;
@@ -409,7 +438,7 @@ std::vector<Index> deal_folds(const SplitColumns& columns, const SplitOptions& o
   std::vector<Unit> units = shuffled_units(columns, all, options, class_names.size(), "folds");
   if (at(options.n_folds()) > units.size())
     refuse("count",
-           fmt::format("data.split.count={} is more than the {} {} of these {} images",
+           fmt::format("data.split.count={} is more than the {} {} of these {} examples",
                        options.n_folds(), units.size(), unit_word(options), all.size()),
            units.size() < 2 ? fmt::format("Folds need two {} at least{}", unit_word(options),
                                           or_by_example(options))

@@ -35,10 +35,10 @@ struct SplitOptions {
   std::vector<Index> folds() const;  // those that are trials, ascending; empty without folds
 };
 
-// What a split may look at: columns of the same length; `given` (0 train, 1 val, 2 test) may be
-// empty.
+// What a split may look at: columns of the same length. `given` (0 train, 1 val, 2 test, −1 none)
+// and `fold` (which tests it; −1: none, always trained on), published folds, may be empty.
 struct SplitColumns {
-  std::span<const std::int32_t> label, group, given;
+  std::span<const std::int32_t> label, group, given, fold = {};
 };
 
 // Indices of each split's examples, ascending; indexed by Split. Groups stay whole, but for
@@ -46,11 +46,12 @@ struct SplitColumns {
 //   holdout  walks the groups in an order drawn from the seed and takes each one that brings the
 //            part nearer to its share of every class (least squares), so that shares are met as
 //            nearly as whole groups allow; validation groups are then taken from the rest alike.
-//   kfold    tests one of the folds of deal_folds; of the rest, validation groups are drawn anew
-//            for every fold.
+//   kfold    tests one of the published folds, or else of those of deal_folds; of the rest,
+//            validation groups are drawn anew for every fold.
 //   given    is the file's own; without validation examples it takes them from the training groups.
 // Every class has an example. KeyedDataError when a split that was asked for stays empty, or
-// training lacks a class; its advice has been tried.
+// training lacks a class, and when published folds are not 0 … n_folds() − 1, each with an example,
+// or cut a group apart; its advice has been tried.
 using SplitIndices = std::array<std::vector<Index>, 3>;
 SplitIndices split_examples(const SplitColumns& columns, const SplitOptions& options,
                             const std::vector<std::string>& class_names,

@@ -87,6 +87,7 @@ struct RunContent {
   std::optional<GrayLaw> gray;                 // where images were normalised by their own law
   std::vector<std::string> token_names;        // where tokens were read that are no classes
   Index width = 0;                             // values a row, where rows were vectors
+  bool row_targets = false;                    // of the data: rows were answered of, not examples
   Index steps = 0;                             // optimiser steps done
   std::map<std::string, MetricTable> metrics;  // by split
   std::vector<FinalMetric> final;

@@ -13,26 +13,27 @@ namespace attune {
 // engines), netCDF4, ncdump and h5dump as it is. Its bytes are a function of trial, content and
 // build_id.
 //
-//   /                     Conventions, schema, name, row, kind, seed, fold, stop_step, repeat (-1:
-//   none), status, identity,
-//                         data_sha256, init_sha256 (where weights were loaded), build_id, steps,
-//                         class_names, token_names (where tokens have names that are no classes),
-//                         width (of vectors), gray_mean and gray_sd (where images were normalised
-//                         by those of the training split); more than 2000 names are one text, a
-//                         list in JSON
-//   /metrics/<split>      step, and one float64 series a metric with units, long_name, goal where
-//   they are known /final                <split>_<metric>, float64 scalars with split, metric,
-//   units, goal, how /predictions/<split>  example (dimension), group, target, output [example,
-//   size_<n>], and position in the example
-//                       where rows have targets; where answers are decoded sequence (dimension)
-//                       and decoded [sequence, size_<n>]
-//   /probes/<name>        the dimensions' coordinates, int64 labels beside them, and float64
-//                         quantities over them; attribute comment
-//   /weights              float32 by path name, attributes which and step; further sets in
-//   /weights/<which> /config               resolved_yaml, and each leaf as an attribute: bool as
-//   int8, int64, float64, text or lists of these,
-//                         null as the text "null"
-//   /hashes               step, hash (uint64)
+//   /                   Conventions, schema, name, row, kind, seed, fold, stop_step, repeat (-1:
+//                       none), status, identity, data_sha256, init_sha256 (where weights were
+//                       loaded), build_id, steps, class_names, token_names (where tokens have names
+//                       that are no classes), width (of vectors), row_targets (1 where rows have
+//                       targets, not examples), gray_mean and gray_sd (where images were normalised
+//                       by those of the training split); more than 2000 names are one text, a list
+//                       in JSON
+//   /metrics/<split>    step, and one float64 series a metric with units, long_name, goal where
+//   they
+//                       are known
+//   /final              <split>_<metric>, float64 scalars with split, metric, units, goal, how
+//   /predictions/<split>  example (dimension), group, target, output [example, size_<n>], and
+//                       position in the example where rows have targets; where answers are decoded
+//                       sequence (dimension) and decoded [sequence, size_<n>]
+//   /probes/<name>      the dimensions' coordinates, int64 labels beside them, and float64
+//                       quantities over them; attribute comment
+//   /weights            float32 by path name, attributes which and step; further sets in
+//                       /weights/<which>
+//   /config             resolved_yaml, and each leaf as an attribute: bool as int8, int64, float64,
+//                       text or lists of these, null as the text "null"
+//   /hashes             step, hash (uint64)
 // Dimensions without coordinates are scales size_<n> of the root; an array with two axes of equal
 // size has size_<n> and size_<n>_2, because xarray wants an array's dimensions to differ. A
 // metric's or probe's NaN is stored as such.

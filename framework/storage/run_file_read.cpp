@@ -223,6 +223,7 @@ RunFile run_file_of(const H5Group& root, const std::string& path) {
   content.final = head.final;
   content.class_names = read_names(root, "class_names");
   content.token_names = read_names(root, "token_names");
+  content.row_targets = root.has_attribute("row_targets");
   if (root.has_attribute("width")) content.width = root.attribute<Index>("width");
   if (root.has_attribute("gray_mean"))
     content.gray = GrayLaw{root.attribute<double>("gray_mean"), root.attribute<double>("gray_sd")};

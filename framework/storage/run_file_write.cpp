@@ -49,6 +49,7 @@ class RunFileWriter {
     write_names(root, "class_names", content_.class_names);
     write_names(root, "token_names", content_.token_names);
     if (content_.width > 0) root.set_attribute("width", content_.width);
+    if (content_.row_targets) root.set_attribute("row_targets", Index{1});
     if (content_.gray) {
       root.set_attribute("gray_mean", content_.gray->mean);
       root.set_attribute("gray_sd", content_.gray->sd);

@@ -86,6 +86,7 @@ void Trainer::check(const TrainerOptions& options, const Dataset& data) {
 void Trainer::declare() {
   recorder_.content().class_names = data_.class_names();
   recorder_.content().token_names = data_.token_names();
+  recorder_.content().row_targets = data_.row_targets();
   if (data_.row_kind() == RowSpec::Kind::vectors || data_.row_kind() == RowSpec::Kind::sparse)
     recorder_.content().width = data_.width();
   if (data_.images()) recorder_.content().gray = data_.images()->gray();

@@ -202,11 +202,12 @@ TEST(Folds, ThatCannotBeSayWhatToDo) {
   Columns c;
   c.label = {0, 0, 0, 1, 1, 0, 1, 0};
   c.group = {1, 1, 2, 3, 3, 4, 3, 4};
-  EXPECT_EQ(error_of(c, kfold(5)),
-            "data.split.count=5 is more than the 4 groups of these 8 images. Set data.split.count "
-            "to at most 4, or data.split.by=example");
+  EXPECT_EQ(
+      error_of(c, kfold(5)),
+      "data.split.count=5 is more than the 4 groups of these 8 examples. Set data.split.count "
+      "to at most 4, or data.split.by=example");
   EXPECT_THAT(error_of(c, kfold(2)),
-              AllOf(HasSubstr("class 'yes' has one group only, with 3 of its images, so that k "
+              AllOf(HasSubstr("class 'yes' has one group only, with 3 of its examples, so that k "
                               "folds cannot hold it out"),
                     HasSubstr("or set data.split.by=example"), Not(HasSubstr("data.split.seed"))));
   EXPECT_EQ(error_of(c, kfold(3), 3),

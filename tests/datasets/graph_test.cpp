@@ -20,10 +20,11 @@ using Ids = std::vector<std::int32_t>;
 // Three graphs: a path 0-1-2, no edge between 3 and 4, a loop at 5 that also hears itself twice.
 struct Content {
   Ids graph_offsets = {0, 3, 5, 6}, indptr = {0, 1, 3, 4, 4, 4, 6}, indices = {1, 0, 2, 1, 5, 5};
-  Ids label = {0, 1, 0}, split, fold;
+  Ids label = {0, 1, 0}, group, split, fold;
   std::vector<double> x = {1, 3, 0, 0, 2, 2, 1, 0, 0, 5, 4, 4};  // [6, 2]
   bool sparse = false;
   std::string task;
+  Index width = 2;  // as sparse rows say it
 
   void write(const std::string& path) const {
     H5File file = H5File::create(path);
@@ -32,6 +33,7 @@ struct Content {
     root.write("indptr", indptr);
     root.write("indices", indices);
     root.write("label", label);
+    if (!group.empty()) root.write("group", group);
     if (!split.empty()) root.write("split", split);
     if (!fold.empty()) root.write("fold", fold);
     if (!task.empty()) root.set_attribute("task", task);
@@ -51,7 +53,7 @@ struct Content {
       rows.write("data", data);
       rows.write("indices", columns);
       rows.write("indptr", starts);
-      rows.set_attribute("shape", std::vector<Index>{static_cast<Index>(x.size()) / 2, 2});
+      rows.set_attribute("shape", std::vector<Index>{static_cast<Index>(x.size()) / 2, width});
     }
     file.close();
   }
@@ -282,10 +284,61 @@ TEST_F(GraphTest, FoldsMayBeThoseOfTheFile) {
     batch.assemble(*data, Split::train, only);
     EXPECT_NE(batch.targets()[7], kNoTarget);
   }
+  const auto refusal = [&](const Content& refused) {
+    try {
+      open(refused, 0);
+    } catch (const KeyedDataError& error) {
+      return std::string(error.what());
+    }
+    return std::string("none");
+  };
   options.split.count = 4;
-  EXPECT_THROW(open(content, 0), KeyedDataError);
+  EXPECT_THAT(refusal(content), HasSubstr("count=4, and the file's /fold has 3 folds"));
   options.split.count = 3;
-  EXPECT_THROW(open(many_nodes(), 0), KeyedDataError);
+  EXPECT_THAT(refusal(many_nodes()), HasSubstr("has no /fold"));
+  for (auto& f : content.fold) f = f == 1 ? 0 : f;
+  EXPECT_THAT(refusal(content), HasSubstr("fold 1 of the file's /fold has no example"));
+}
+
+// Were it one stream for all folds, those that are validated on in one were so in every other.
+TEST_F(GraphTest, FoldsOfTheFileAreValidatedOnNodesOfTheirOwn) {
+  options.split.scheme = SplitOptions::Scheme::kfold;
+  options.split.count = 4;
+  options.folds_of = GraphOptions::Folds::file;
+  Content content = many_nodes();
+  for (std::int32_t i = 0; i < 40; ++i) content.fold.push_back(i / 10);
+  std::set<Ids> drawn;
+  for (const Index fold : {0, 1}) {
+    const auto data = open(content, fold);
+    Batch batch;
+    const Index only[] = {0};
+    batch.assemble(*data, Split::val, only);
+    Ids of_others;  // among the nodes that neither fold tests
+    for (std::int32_t i = 20; i < 40; ++i)
+      if (batch.targets()[i] != kNoTarget) of_others.push_back(i);
+    EXPECT_FALSE(of_others.empty());
+    drawn.insert(of_others);
+  }
+  EXPECT_EQ(drawn.size(), 2U);
+}
+
+TEST_F(GraphTest, GroupsAreNotCutBySplitsThatDoNotKnowThem) {
+  Content content = many_nodes();
+  for (std::int32_t i = 0; i < 40; ++i) {
+    content.group.push_back(i / 2);
+    content.fold.push_back(i % 2);
+  }
+  options.resplit = ResplitOptions{4, 7, 20, std::nullopt};
+  EXPECT_THROW(open(content), KeyedDataError);
+  options.split.by = SplitOptions::By::example;
+  EXPECT_NO_THROW(open(content));
+  options.resplit.reset();
+  options.split.scheme = SplitOptions::Scheme::kfold;
+  options.split.count = 2;
+  options.folds_of = GraphOptions::Folds::file;
+  EXPECT_NO_THROW(open(content, 0));
+  options.split.by = SplitOptions::By::group;
+  EXPECT_THROW(open(content, 0), KeyedDataError);
 }
 
 TEST_F(GraphTest, TheHashIsOfTheContent) {
@@ -300,20 +353,39 @@ TEST_F(GraphTest, TheHashIsOfTheContent) {
   EXPECT_NE(open(other)->sha256(), dense);
 }
 
+// Columns that no entry is in, and whose labels they are, change what is learnt.
+TEST_F(GraphTest, TheHashIsOfWidthAndTask) {
+  Content content = of_nodes();
+  content.graph_offsets = {0, 1, 2, 3, 4, 5, 6};
+  content.indptr.assign(7, 0);
+  content.indices.clear();
+  content.sparse = true;
+  const auto hash = [&](const char* task, Index width) {
+    content.task = task;
+    content.width = width;
+    content.write(folder / "h.h5");
+    return read_graph_file(folder / "h.h5").sha256;
+  };
+  const std::set<std::string> hashes = {hash("node", 2), hash("graph", 2), hash("node", 3)};
+  EXPECT_EQ(hashes.size(), 3U);
+}
+
 TEST_F(GraphTest, AnotherFileIsTestedWhole) {
   options.split.scheme = SplitOptions::Scheme::given;
   const auto data = open(of_nodes());
   of_nodes().write(folder / "other.h5");
-  const auto other =
-      options.open_other(folder / "other.h5", 16, {.class_names = {"1", "0"}, .width = 2});
+  const auto other = options.open_other(
+      folder / "other.h5", 16, {.class_names = {"1", "0"}, .width = 2, .row_targets = true});
   EXPECT_EQ(other->n_examples(Split::test), 3);
   EXPECT_EQ(other->n_examples(Split::train), 0);
   Batch batch;
   const Index first[] = {0};
   batch.assemble(*other, Split::test, first);
   EXPECT_THAT(batch.targets(), ElementsAre(1, 0, 1));  // by the names of the classes
-  EXPECT_THROW(options.open_other(folder / "other.h5", 16, {.class_names = {"1", "0"}, .width = 3}),
-               DataError);
+  for (const TrainedOn& trained :
+       {TrainedOn{.class_names = {"1", "0"}, .width = 3, .row_targets = true},
+        TrainedOn{.class_names = {"1", "0"}, .width = 2}})
+    EXPECT_THROW(options.open_other(folder / "other.h5", 16, trained), DataError);
 }
 
 }  // namespace

@@ -171,7 +171,7 @@ TEST(Split, WhatCannotBeSplitSaysWhatToDo) {
   c.given = {0, 0, 1, 1};
   expect_error(c, given,
                "class 'yes' has no example in the training split (2 examples): the file's /split "
-               "marks 2 images as train, 2 as val and 0 as test. Mark some of the class as 0");
+               "marks 2 examples as train, 2 as val and 0 as test. Mark some of the class as 0");
   for (const std::int32_t all : {1, 2}) {
     c.given.assign(4, all);
     expect_error(c, given, "class 'no' has no example in the training split (0 examples)");
