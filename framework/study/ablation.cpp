@@ -150,20 +150,7 @@ class Ablation {
   }
 
   Row row_of(const std::string& name, const Document& document) {
-    const std::string wanted = document.scalar("kind").value_or(kinds_.front().name);
-    const auto kind =
-        std::find_if(kinds_.begin(), kinds_.end(), [&](const Kind& k) { return k.name == wanted; });
-    if (kind == kinds_.end()) {
-      std::vector<std::string> names;
-      for (const Kind& k : kinds_) names.push_back(k.name);
-      Diagnostic wrong;
-      wrong.message = fmt::format("kind={} is no kind of trial", wanted);
-      wrong.hints = {"kinds are: " + join(names)};
-      if (const Node* given = document.find("kind")) wrong.at = given->at;
-      diagnostics_.error(wrong);
-      diagnostics_.raise();
-    }
-    return bind_row(name, document, *kind, diagnostics_);
+    return bind_row(name, document, kind_of(document, kinds_, diagnostics_), diagnostics_);
   }
 
   // The levels that become rows: of a factorial design combinations.

@@ -48,6 +48,34 @@ std::vector<ConfigLeaf> Row::config() const {
   return config;
 }
 
+namespace {
+
+const Kind* find_kind(std::span<const Kind> kinds, std::string_view name) {
+  for (const Kind& kind : kinds)
+    if (kind.name == name) return &kind;
+  return nullptr;
+}
+
+}  // namespace
+
+const Kind& kind_of(const Document& document, std::span<const Kind> kinds,
+                    Diagnostics& diagnostics) {
+  const std::string name =
+      document.scalar("kind").value_or(kinds.empty() ? "" : kinds.front().name);
+  const Kind* kind = find_kind(kinds, name);
+  if (!kind) {
+    std::vector<std::string> names;
+    for (const Kind& k : kinds) names.push_back(k.name);
+    Diagnostic wrong;
+    if (const Node* given = document.find("kind")) wrong.at = given->at;
+    wrong.message = fmt::format("kind={} is no kind of trial", name);
+    wrong.hints = {"kinds are: " + join(names)};
+    diagnostics.error(wrong);
+    diagnostics.raise();
+  }
+  return *kind;
+}
+
 Row bind_row(const std::string& name, const Document& document, const Kind& kind,
              Diagnostics& diagnostics) {
   Row row;
@@ -60,12 +88,6 @@ Row bind_row(const std::string& name, const Document& document, const Kind& kind
 }
 
 namespace {
-
-const Kind* find_kind(std::span<const Kind> kinds, std::string_view name) {
-  for (const Kind& kind : kinds)
-    if (kind.name == name) return &kind;
-  return nullptr;
-}
 
 // Keys of the kind before anything is bound.
 KeyIndex keys_of(const Kind& kind) {

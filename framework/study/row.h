@@ -43,6 +43,11 @@ struct Row {
   std::vector<ConfigLeaf> config() const;
 };
 
+// The kind that a document asks for; where it says none, which bind_row() tells, the first.
+// ConfigError where there is none of that name.
+const Kind& kind_of(const Document& document, std::span<const Kind> kinds,
+                    Diagnostics& diagnostics);
+
 // The row that a document describes; what is wrong is added to the diagnostics.
 Row bind_row(const std::string& name, const Document& document, const Kind& kind,
              Diagnostics& diagnostics);

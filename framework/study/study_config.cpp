@@ -48,23 +48,9 @@ Study load_study(const LoadOptions& load, std::span<const Kind> kinds) {
   // Keys say nothing while it is unknown what they are keys of.
   if (document.usable && !check_schema(document, diagnostics)) diagnostics.raise();
   if (!document.usable) diagnostics.raise();
-  // Without a kind, which bind_row() tells, the rest is read as the first kind's.
-  const std::string name =
-      document.scalar("kind").value_or(kinds.empty() ? "" : kinds.front().name);
-  const auto* kind = std::find_if(kinds.data(), kinds.data() + kinds.size(),
-                                  [&](const Kind& k) { return k.name == name; });
-  if (kind == kinds.data() + kinds.size()) {
-    std::vector<std::string> names;
-    for (const Kind& k : kinds) names.push_back(k.name);
-    Diagnostic wrong;
-    if (const Node* given = document.find("kind")) wrong.at = given->at;
-    wrong.message = fmt::format("kind={} is no kind of trial", name);
-    wrong.hints = {"kinds are: " + join(names)};
-    diagnostics.error(wrong);
-    diagnostics.raise();
-  }
   Study study;
-  study.rows.push_back(bind_row(kReferenceRow, document, *kind, diagnostics));
+  study.rows.push_back(
+      bind_row(kReferenceRow, document, kind_of(document, kinds, diagnostics), diagnostics));
   diagnostics.raise();
   for (Row& row : baseline_rows(study.reference(), kinds, diagnostics))
     study.rows.push_back(std::move(row));

@@ -26,10 +26,12 @@ std::optional<Complaint> ProbeOptions::misfit(const std::string& kind,
   const EncoderOptions* encoder = model.encoder();
   if (encoder && encoder->n_layers > 0) return std::nullopt;
   const std::string none = encoder ? "model.n_layers=0" : "model.kind=" + kind;
-  return Complaint{key(),
-                   fmt::format("{} looks into residual blocks, and {} has none", key(), none),
-                   fmt::format("leave {} out", key()),
-                   {encoder ? "model.n_layers" : "model.kind"}};
+  return Complaint{
+      key(),
+      fmt::format("{} looks into the residual blocks over an example's rows, and {} has none",
+                  key(), none),
+      fmt::format("leave {} out", key()),
+      {encoder ? "model.n_layers" : "model.kind"}};
 }
 
 void EveryOptions::fields(FieldList& f) {

@@ -33,7 +33,7 @@ struct ProbeSubject {
   Learner<float>& learner;
   const Dataset& data;
   const ModelOptions& model;
-  const Index& steps;  // after which training ends: known late where it may stop early
+  const Index* steps;  // after which training ends: known late where it may stop early
 };
 
 // A probe of one run. It reads, and changes no bit of training. At a moment that is not its own, or

@@ -48,7 +48,7 @@ Trainer::Trainer(const TrainerOptions& options, const Dataset& data, Index seed,
       recorder_(recorder),
       learner_(options.learner(), data.spec(), seed_),
       last_step_(options.train.steps),
-      probes_(options.probes.make({learner_, data, options.model.chosen(), last_step_})),
+      probes_(options.probes.make({learner_, data, options.model.chosen(), &last_step_})),
       batches_(Packer(data.lengths(Split::train), batch_rule(options.train), seed)),
       augmenter_(data.images() ? data.images()->augment() : AugmentOptions{}, seed_),
       last_checkpoint_(std::chrono::steady_clock::now()) {

@@ -1,6 +1,6 @@
 """Ten AdamW steps of small models in attune and in PyTorch, from the same weights.
 
-Draws data (images of many sizes, labelled sequences of tokens, a text, pairs of sequences), settings of a model and its
+Draws data (images of many sizes, labelled sequences of tokens, a text, pairs of sequences, graphs), settings of a model and its
 weights (NumPy, written for train.init_from); runs them in attune with the whole training split as one
 batch; repeats them in PyTorch in double (models.py), and compares the ten losses: relative difference
 below 1e-5. Settings are drawn again where a choice comes near a tie, and where PyTorch's own float32
@@ -10,14 +10,14 @@ import json, math, subprocess, sys
 
 import h5py, numpy as np, torch, torch.nn.functional as F
 
-import maths, models, seq2seq
+import gnn, graphs, maths, models, seq2seq
 
 STEPS, LR, WARMUP, DECAY, CLIP, SEED = 10, 1e-3, 4, 0.05, 1.0, 0
 BOUND = 1e-5
 OWN = BOUND / 4
 NEAR = 3e-6  # of the choices of top_k, at which the loss jumps
 RUNS = 16  # settings of each model
-MODELS = ("vit", "encoder", "decoder", "encoder_decoder", "gru")
+MODELS = ("vit", "encoder", "decoder", "encoder_decoder", "gru", "gnn")
 PATCH, VOCABULARY, ANSWERS, CLASSES, BLOCK = 4, 11, 7, 3, 14
 
 
@@ -82,7 +82,36 @@ def pairs(rng, path, n=20):
     return data, models.Pack(tokens[: lengths.sum()], lengths, range(n - 8), targets, queries=queries), VOCABULARY, ANSWERS + 1
 
 
-DATA = {"vit": vit, "encoder": encoder, "decoder": decoder, "encoder_decoder": pairs, "gru": pairs}
+def labelled_graphs(rng, path, n=16):
+    """Graphs of dense or of sparse features, of which the nodes are labelled or the graphs; some nodes hear nobody, some
+    themselves, some others twice. Some nodes, or the last graphs, are not trained on."""
+    lengths, d, nodes, sparse = rng.integers(1, 15, n), int(rng.integers(3, 12)), rng.integers(2) == 1, rng.integers(2) == 1
+    at = np.r_[0, lengths.cumsum()]
+    indptr, indices = graphs.graph(rng, at, at[-1])
+    x = (rng.normal(size=(at[-1], d)) * (rng.random((at[-1], d)) < 0.4 if sparse else 1)).astype("f4")
+    label = rng.integers(0, CLASSES, at[-1] if nodes else n)
+    label[:CLASSES] = np.arange(CLASSES)
+    split = rng.choice([-1, 0, 0, 1, 2], at[-1]) if nodes else given_split(n)
+    split[:CLASSES] = 0
+    write(path, "graphs", graph_offsets=at, indptr=indptr, indices=indices, label=label.astype("i4"), split=split.astype("i4"), class_names=["a", "b", "c"])
+    with h5py.File(path, "a") as f:
+        f.attrs["task"] = "node" if nodes else "graph"
+        if sparse:
+            f["x/data"], f["x/indices"], f["x/indptr"] = x[x != 0], x.nonzero()[1], np.r_[0, (x != 0).sum(1).cumsum()]
+            f["x"].attrs["shape"] = x.shape
+        else:
+            f["x"] = x
+    trained = [g for g in range(n) if (split[at[g]:at[g + 1]] == 0).any()] if nodes else list(range(n - 8))
+    rows = np.concatenate([np.arange(at[g], at[g + 1]) for g in trained])
+    place = np.full(at[-1], -1)
+    place[rows] = np.arange(len(rows))
+    heard = [place[indices[indptr[i]:indptr[i + 1]]] for i in rows]
+    targets = np.where(split[rows] == 0, label[rows], F.cross_entropy.__defaults__[2]) if nodes else label[trained]
+    data = dict(kind="graph", file=str(path), split={"scheme": "given"})
+    return data, gnn.Graphs(x[rows], lengths[trained], trained, targets, np.r_[0, np.cumsum([len(h) for h in heard])], np.concatenate(heard)), d, CLASSES
+
+
+DATA = {"vit": vit, "encoder": encoder, "decoder": decoder, "encoder_decoder": pairs, "gru": pairs, "gnn": labelled_graphs}
 
 
 # --- settings
@@ -144,6 +173,12 @@ def draw_model(rng, kind, number):
     if kind == "gru":
         return dict(kind=kind, d_embed=int(rng.integers(3, 30)), d_hidden=int(rng.integers(3, 30)), n_layers=1 + number // 4 % 2, bidirectional=number // 2 % 2 == 1,
                     bridge=["fixed", "attention"][number % 2], dropout=pick(0.0, 0.0, 0.2))
+    if kind == "gnn":
+        layer = ["gat", "gatv2", "gat", "gcn", "gin", "gat", "gatv2", "constant"][number % 8]
+        m = dict(kind=kind, layer=layer, n_layers=1 + number // 2 % 3, n_heads=int(rng.integers(1, 5)), d_head=int(rng.integers(1, 9)), activation=pick("elu", "relu"),
+                 output_heads=pick(1, 3), head=pick("layer", "layer", "linear"), pool=pick("mean", "sum"), d_embed=pick(None, None, 6), norm=pick(False, True),
+                 dropout=pick(0.0, 0.6), self_loops=layer == "gcn" or pick(True, True, False))
+        return m | (dict(slope=pick(0.2, 0.05), attention_dropout=pick(0.0, 0.6)) if layer in ("gat", "gatv2") else {})
     m = dict(kind=kind, d_model=32, n_layers=2, n_heads=4, mlp_ratio=2.0, norm=["pre", "post", "res_post", "sandwich", "none"][number % 5],
              norm_kind=pick("layer", "rms"), attention=draw_attention(rng, kind, number), position_size=40 if kind == "encoder_decoder" else 6)
     flat = ["learned", "sinusoidal", "rope", "none", "periodic"]
@@ -179,9 +214,9 @@ def draw_weights(rng, shapes):
 # --- ten steps
 
 def decays(name):
-    """Weights of linear maps and of additive scores do, and the linformer's mixtures."""
+    """Weights of linear maps and of scores do, and the linformer's mixtures."""
     last = name.split(".")[-1]
-    return not name.endswith("token.weight") and (last.startswith("w") or last.startswith("project_"))
+    return not name.endswith("token.weight") and last.startswith(("w", "project_", "att_"))
 
 
 def rate(t):
@@ -225,7 +260,9 @@ def apart(a, b):
     return float(np.abs(a / b - 1).max()) if a.shape == b.shape and np.isfinite(a).all() else float("inf")
 
 
-def network(model, width, classes):
+def network(model, pack, width, classes):
+    if model["kind"] == "gnn":
+        return gnn.Gnn(model, width, classes, row_targets=len(pack.targets) != len(pack.ids))
     if model["kind"] == "gru":
         return seq2seq.Recurrent(model, width, classes)
     if model["kind"] == "encoder_decoder":
@@ -254,7 +291,7 @@ def compare(program, folder, kind, rng, runs):
             data, pack, width, classes = DATA[kind](rng, folder / f"{name}.h5")
             model = draw_model(rng, kind, number)
             loss = {"label_smoothing": [0.0, 0.1][number % 2]}
-            net = network(model, width, classes)
+            net = network(model, pack, width, classes)
             weights = draw_weights(rng, net.shapes())
             maths.margin.jump = float("inf")
             theirs = torch_losses(net, pack, weights, loss, torch.float64)

@@ -105,8 +105,8 @@ TEST_F(StudyTest, ProbesOfWhatTheModelHasNotAreRefusedWhereTheyStand) {
   // All at once, of models without blocks.
   for (const char* none : {"model.kind=mlp", "model.n_layers=0"})
     EXPECT_THAT(error_of(study, {first[0], none}),
-                AllOf(HasSubstr("t.yaml:12:3: error: probes.residual_norms looks into residual "
-                                "blocks, and " +
+                AllOf(HasSubstr("t.yaml:12:3: error: probes.residual_norms looks into the residual "
+                                "blocks over an example's rows, and " +
                                 std::string(none) + " has none"),
                       HasSubstr("t.yaml:13:3: error: probes.attention_entropy"),
                       HasSubstr("t.yaml:14:3: error: probes.max_logit"),

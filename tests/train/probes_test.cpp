@@ -42,13 +42,13 @@ class ProbesTest : public testing::Test {
     data = phantoms.open({vit.patch, 0});
   }
 
-  ProbesOptions every(Index steps) const {
+  ProbesOptions every(Index n) const {
     ProbesOptions all;
-    all.gradient_norms.emplace().every = steps;
-    all.update_ratios.emplace().every = steps;
-    all.residual_norms.emplace().every = steps;
-    all.attention_entropy.emplace().every = steps;
-    all.max_logit.emplace().every = steps;
+    all.gradient_norms.emplace().every = n;
+    all.update_ratios.emplace().every = n;
+    all.residual_norms.emplace().every = n;
+    all.attention_entropy.emplace().every = n;
+    all.max_logit.emplace().every = n;
     all.attention_maps.emplace().steps = {"first", "3", "last"};
     all.attention_maps->examples.choose = AttentionMapsOptions::Examples::Choose::per_label;
     return all;
@@ -70,7 +70,7 @@ class ProbesTest : public testing::Test {
     if (!learner_) learner_ = std::make_unique<Learner<float>>(options.learner(), data->spec(), 5);
     return *learner_;
   }
-  ProbeSubject subject() { return {learner(), *data, vit, 0}; }
+  ProbeSubject subject() { return {learner(), *data, vit, &steps}; }
   View<float> value(const std::string& name) {
     for (const ParameterId id : learner().registry().by_name())
       if (learner().registry()[id].name == name) return learner().value(id);
@@ -87,6 +87,7 @@ class ProbesTest : public testing::Test {
   TrainerOptions options;
   VitOptions& vit;
   std::unique_ptr<Dataset> data;
+  Index steps = 0;  // of learner()
 
  private:
   std::unique_ptr<Learner<float>> learner_;
@@ -336,7 +337,7 @@ TEST_F(ProbesTest, RowsOfMapsSumToOneAndCausalOnesSeeNoLaterKey) {
       Learner<float> built(options.learner(), data->spec(), 5);
       AttentionMapsOptions maps;
       maps.steps = {"last"};
-      const auto probe = maps.make({built, *data, vit, 0});
+      const auto probe = maps.make({built, *data, vit, &steps});
       const ProbeTable t = probe->table();
       const std::vector<double> weights = *probe->at_state(0);
       const Index keys = t.dimensions[5].size(), queries = t.dimensions[4].size();

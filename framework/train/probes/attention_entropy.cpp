@@ -24,7 +24,7 @@ class AttentionEntropy : public Probe {
   }
 
   Row at_state(Index step) override {
-    if (!options_.due(step, look_.subject().steps)) return {};
+    if (!options_.due(step, *look_.subject().steps)) return {};
     const ModelOptions& model = look_.subject().model;
     const auto heads = static_cast<std::size_t>(model.encoder()->n_heads),
                n = static_cast<std::size_t>(model.n_attentions()) * heads;

@@ -76,7 +76,7 @@ class AttentionMaps : public Probe {
   bool due(Index step) const {
     const auto is_now = [&](const std::string& word) {
       return word == "first"  ? step == 0
-             : word == "last" ? step == look_.subject().steps
+             : word == "last" ? step == *look_.subject().steps
                               : number_of(word) == step;
     };
     return std::any_of(options_.steps.begin(), options_.steps.end(), is_now);

@@ -26,7 +26,7 @@ class GradientNorms : public Probe {
   }
 
   Row at_gradient(Index step) override {
-    if (!options_.due(step, subject_.steps - 1)) return {};
+    if (!options_.due(step, *subject_.steps - 1)) return {};
     const Registry& registry = subject_.learner.registry();
     const auto n = static_cast<std::size_t>(subject_.model.encoder()->n_layers);
     std::vector<double> squares(3 * n, 0.0);

@@ -18,7 +18,7 @@ class MaxLogit : public Probe {
   }
 
   Row at_state(Index step) override {
-    if (!options_.due(step, look_.subject().steps)) return {};
+    if (!options_.due(step, *look_.subject().steps)) return {};
     const ModelOptions& model = look_.subject().model;
     const auto heads = static_cast<std::size_t>(model.encoder()->n_heads);
     std::vector<double> row(static_cast<std::size_t>(model.n_attentions()) * heads,

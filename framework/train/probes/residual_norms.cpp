@@ -19,7 +19,7 @@ class ResidualNorms : public Probe {
   }
 
   Row at_state(Index step) override {
-    if (!options_.due(step, look_.subject().steps)) return {};
+    if (!options_.due(step, *look_.subject().steps)) return {};
     const auto n = static_cast<std::size_t>(n_layers());
     std::vector<double> row(4 * n, 0.0);
     double elements = 0;

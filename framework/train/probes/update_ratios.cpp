@@ -19,14 +19,14 @@ class UpdateRatios : public Probe {
   }
 
   Row at_gradient(Index step) override {
-    if (!options_.due(step, subject_.steps - 1)) return {};
+    if (!options_.due(step, *subject_.steps - 1)) return {};
     const View<float> values = subject_.learner.values();
     std::copy(values.begin(), values.end(), before_.all().begin());
     return {};
   }
 
   Row at_update(Index step) override {
-    if (!options_.due(step, subject_.steps - 1)) return {};
+    if (!options_.due(step, *subject_.steps - 1)) return {};
     const std::vector<ParameterId>& ids = subject_.learner.registry().by_name();
     const std::size_t n = ids.size();
     std::vector<double> row(3 * n);
