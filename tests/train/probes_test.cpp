@@ -226,7 +226,7 @@ TEST_F(ProbesTest, UniformWeightsHaveTheEntropyLogN) {
       std::copy(learner().values().begin(), learner().values().end(), built.values().begin());
       AttentionEntropyOptions probe;
       probe.count = 5;
-      const auto row = probe.make({built, *data, vit, 0})->at_state(0);
+      const auto row = probe.make({built, *data, vit, &steps})->at_state(0);
       ASSERT_TRUE(row);
       double entropy = 0, queries = 0;
       for (Index i = 0; i < 5; ++i) {
@@ -251,7 +251,7 @@ TEST_F(ProbesTest, OneKeptKeyHasNoEntropy) {
   vit.attention.k = 2;  // read when the layer is made
   Learner<float> two(options.learner(), data->spec(), 5);
   const std::vector<double> some =
-      *AttentionEntropyOptions().make({two, *data, vit, 0})->at_state(0);
+      *AttentionEntropyOptions().make({two, *data, vit, &steps})->at_state(0);
   EXPECT_THAT(some, Each(testing::AllOf(testing::Gt(0), testing::Le(std::log(2.0)))));
 }
 
