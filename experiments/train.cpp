@@ -132,8 +132,7 @@ Evaluation TrainKind::evaluate(const RunFile& run, const KindOptions& options,
   const WeightSet& weights = model_of(run, self.trainer_.results);
   const std::unique_ptr<Dataset> data = self.data_.open_other(
       data_file, self.trainer_.model.chosen().patch_side(),
-      {content.class_names, content.gray, content.token_names, content.width,
-       content.row_targets});
+      {content.class_names, content.gray, content.token_names, content.width, content.row_targets});
   Evaluation result{{}, data->sha256(), weights.which, weights.step};
   threads.run([&] {
     Learner<float> learner(self.trainer_.learner(), data->spec(), 0);
