@@ -72,6 +72,10 @@ void read_features(DatasetChecker& check, const H5Group& root, GraphTable& table
         x.has_attribute("shape") ? x.list_attribute<Index>("shape") : std::vector<Index>();
     if (shape.size() != 2 || shape[0] != n || shape[1] < 1)
       return check.fault("/x must have the attribute shape, [{}, columns]", n);
+    constexpr Index kMost = 1 << 24;
+    if (shape[1] > kMost)
+      return check.fault("/x has the attribute shape with {} columns, and may have {}", shape[1],
+                         kMost);
     table.width = shape[1];
     check.each("x/indices", table.x_indices, fmt::format("0 … {}", table.width - 1).c_str(),
                [&](std::int32_t c) { return c >= 0 && c < table.width; });

@@ -121,6 +121,11 @@ TEST_F(GraphTest, EachFaultIsNamed) {
   EXPECT_THAT(only([](Content& c) { c.x[3] = NAN; }), HasSubstr("must be a finite number"));
   EXPECT_THAT(only([](Content& c) { c.split = {0, 3, 2}; }), HasSubstr("/split[1] is 3"));
   EXPECT_THAT(only([](Content& c) { c.fold = {0, -2, 2}; }), HasSubstr("/fold[1] is -2"));
+  EXPECT_THAT(only([](Content& c) {
+                c.sparse = true;
+                c.width = Index{1} << 40;
+              }),
+              HasSubstr("with 1099511627776 columns, and may have 16777216"));
   EXPECT_THAT(only([](Content& c) { c.task = "edge"; }), HasSubstr("attribute task is 'edge'"));
   EXPECT_THAT(only([](Content& c) {
                 c.graph_offsets = {0, 1, 2, 3, 4, 5, 6};
