@@ -210,6 +210,13 @@ void GraphOptions::fields(FieldList& f) {
   f.optional_group("resplit", resplit, "a random split of a given size, in place of split");
   f.rule([this] { return require_name(file); });
   f.rule([this]() -> std::optional<Complaint> {
+    if (!resplit || split.scheme != SplitOptions::Scheme::kfold) return std::nullopt;
+    return Complaint{"resplit",
+                     "resplit is a split of its own, and split.scheme=kfold asks for folds",
+                     "leave one of them out",
+                     {"split.scheme"}};
+  });
+  f.rule([this]() -> std::optional<Complaint> {
     if (folds_of == Folds::dealt || (split.scheme == SplitOptions::Scheme::kfold && !resplit))
       return std::nullopt;
     return Complaint{"folds",

@@ -138,6 +138,8 @@ void read(DatasetChecker& check, const H5Group& root, GraphFile& file) {
   table.node_labels = labels_nodes(check, root, table);
   if (!check.good()) return;
   const Index n = table.node_labels ? table.n_nodes() : table.n_graphs();
+  if (n == 0)
+    return check.fault("/label has no value: there is nothing to learn, nothing to answer");
   check.columns(n, true, table);
   table.fold = check.column<std::int32_t>("fold", {n}, false);
   check.each("fold", table.fold, "0 or more, or -1 (none)", [](std::int32_t f) { return f >= -1; });

@@ -19,7 +19,7 @@ namespace attune {
 //   /group, /split, /fold         of what has labels: as of images, and the fold that tests it
 // with the attributes schema, kind ("graphs"), task ("graph" or "node", needed where there are as
 // many graphs as nodes) and sha256, all of which may be absent, as may group, split, fold and
-// class_names. A split of −1 is none; a fold of −1 is none that is tested, and always trained on.
+// class_names. A split of −1 is none; what has a fold of −1 is never tested.
 //
 // sha256 is over the text "attune.dataset@1 graphs\n" and then class_names, the text "task node\n"
 // or "task graph\n", label, group, split, fold, graph_offsets (int64), indptr, indices (int32),

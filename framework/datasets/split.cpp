@@ -226,6 +226,9 @@ std::vector<Index> published_folds(const SplitColumns& columns, const SplitOptio
            fmt::format("fold {} of the file's /fold has no example, and there are folds to {}",
                        empty - sizes.begin(), sizes.size() - 1),
            "Number the folds there from 0 without gaps");
+  if (sizes.size() < 2)
+    refuse("count", fmt::format("the file's /fold has {} folds, and two are needed", sizes.size()),
+           "Leave data.folds out: folds are dealt then");
   if (static_cast<Index>(sizes.size()) != options.n_folds())
     refuse("count",
            fmt::format("data.split.count={}, and the file's /fold has {} folds", options.n_folds(),

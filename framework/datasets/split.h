@@ -36,7 +36,7 @@ struct SplitOptions {
 };
 
 // What a split may look at: columns of the same length. `given` (0 train, 1 val, 2 test, −1 none)
-// and `fold` (which tests it; −1: none, always trained on), published folds, may be empty.
+// and `fold` (which tests it; −1: none), published folds, may be empty.
 struct SplitColumns {
   std::span<const std::int32_t> label, group, given, fold = {};
 };

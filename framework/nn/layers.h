@@ -27,6 +27,15 @@ class Linear {
     if (!rows) return (*this)(pass, values);
     return sparse_linear(pass.tape, values, rows, pass[weight_], pass[bias_]);
   }
+  // Its two parts: sparse rows times the weight, and the bias added to each row.
+  template <class Real>
+  Var product(const Pass<Real>& pass, Var values, const SparseRows& rows) const {
+    return sparse_linear(pass.tape, values, rows, pass[weight_]);
+  }
+  template <class Real>
+  Var biased(const Pass<Real>& pass, Var x) const {
+    return add_bias(pass.tape, x, pass[bias_]);
+  }
 
  private:
   ParameterId weight_, bias_;

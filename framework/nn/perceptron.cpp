@@ -53,29 +53,23 @@ Perceptron::Perceptron(Registry& r, const std::vector<Index>& hidden, double dro
 template <class Real>
 Var Perceptron::forward(const Pass<Real>& pass, const ModelInput& input) const {
   Tape<Real>& t = pass.tape;
-  Var x = input.values;
-  SparseRows sparse = input.sparse;
   RowCoordinates rows = pass.coordinates;
-  bool pools = !row_targets_;
-  const auto pool = [&] {
-    if (!pools) return;
-    x = mean_pool(t, x, pass.rows.offsets);
-    rows = coordinates_of_examples(pass.rows, t.arena());
-    pools = false;
+  if (!row_targets_) rows = coordinates_of_examples(pass.rows, t.arena());
+  const auto of_input = [&](const Linear& linear) {
+    if (row_targets_) return linear(pass, input.values, input.sparse);
+    if (!input.sparse) return linear(pass, mean_pool(t, input.values, pass.rows.offsets));
+    // The mean of what the map makes of sparse rows is what it makes of their mean; the bias comes
+    // behind it, for an example without rows has it, too.
+    return linear.biased(
+        pass, mean_pool(t, linear.product(pass, input.values, input.sparse), pass.rows.offsets));
   };
-  const auto map = [&](const Linear& linear) {
-    // The mean of what a linear map makes of sparse rows is what it makes of their mean.
-    if (!sparse) pool();
-    x = linear(pass, x, sparse);
-    pool();
-    sparse = {};
-  };
-  for (const Layer& layer : layers_) {
-    map(layer.linear);
-    x = dropout(t, gelu(t, x), rows, pass.dropout(layer.stream, dropout_));
+  if (layers_.empty()) return of_input(head_);
+  Var x = of_input(layers_.front().linear);
+  for (std::size_t i = 0; i < layers_.size(); ++i) {
+    if (i > 0) x = layers_[i].linear(pass, x);
+    x = dropout(t, gelu(t, x), rows, pass.dropout(layers_[i].stream, dropout_));
   }
-  map(head_);
-  return x;
+  return head_(pass, x);
 }
 
 template Var Perceptron::forward<float>(const Pass<float>&, const ModelInput&) const;

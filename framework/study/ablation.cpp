@@ -18,6 +18,11 @@ bool holds(std::span<const std::string_view> words, std::string_view word) {
   return std::find(words.begin(), words.end(), word) != words.end();
 }
 
+// Whether a key is `other`, or one below it.
+bool is_within(std::string_view key, std::string_view other) {
+  return key.starts_with(other) && (key.size() == other.size() || key[other.size()] == '.');
+}
+
 // The overrides of the study's own keys, and those of its base.
 struct Overrides {
   std::vector<std::string> study, base;
@@ -54,6 +59,7 @@ class Ablation {
     if (!file_.usable) diagnostics_.raise();
     check_keys();
     const std::vector<Factor> factors = read_factors();
+    if (factorial_) check_apart(factors);
     Document base = read_base();
     diagnostics_.raise();
 
@@ -124,6 +130,22 @@ class Ablation {
     return factors;
   }
 
+  // Of two factors of a combination that set one key, the second would undo the first.
+  void check_apart(const std::vector<Factor>& factors) {
+    for (std::size_t i = 0; i < factors.size(); ++i)
+      for (std::size_t j = 0; j < i; ++j)
+        for (const Level& later : factors[i])
+          for (const Level& earlier : factors[j])
+            for (const Node::Entry* a : later.changes)
+              for (const Node::Entry* b : earlier.changes)
+                if (is_within(a->key, b->key) || is_within(b->key, a->key))
+                  return refuse(*a,
+                                fmt::format("the levels '{}' and '{}' both set {}, and a "
+                                            "factorial design combines them",
+                                            earlier.name, later.name, a->key),
+                                "let factors set keys of their own, or set design: leave_one_out");
+  }
+
   Document read_base() {
     const Node::Entry* base = file_.root.find("base");
     Document document;
@@ -182,7 +204,18 @@ class Ablation {
       for (const Node::Entry* change : level.changes)
         if (change->key.ends_with(".kind") == kinds)
           set_value(document, change->key, change->value, change->at, diagnostics_);
-    study.rows.push_back(row_of(level.name, document));
+    const bool sound = diagnostics_.ok();
+    const Row& row = study.rows.emplace_back(row_of(level.name, document));
+    if (sound != diagnostics_.ok()) return;  // a key that there is not, say
+    // Of a kind that the command line chose instead, a key is dropped: the row were the reference.
+    for (const Node::Entry* change : level.changes)
+      if (std::none_of(
+              row.binding.leaves.begin(), row.binding.leaves.end(),
+              [&](const BoundLeaf& bound) { return is_within(bound.leaf.key, change->key); }))
+        refuse(*change,
+               fmt::format("the level '{}' sets {}, which this study's kinds of model and data do "
+                           "not have: it would change nothing",
+                           level.name, change->key));
   }
 
   // The study as it is frozen: the base resolved, the factors as they were written.

@@ -14,6 +14,7 @@ struct LaunchOptions {
   EventSink sink;
   const StopRequest* stop = nullptr;
   std::vector<std::string> argv;  // for the metadata
+  Profile* profile = nullptr;     // of the first trial that is run
 };
 
 // What became of the trials that were waiting.

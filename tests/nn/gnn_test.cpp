@@ -5,6 +5,7 @@
 
 #include <functional>
 
+#include "nn/perceptron.h"
 #include "tests/nn/graph_bench.h"
 #include "tests/nn/plain_layers.h"
 
@@ -264,6 +265,42 @@ TEST(Gnn, SparseFeaturesAreTheDenseOnes) {
       const auto a = dense.run(dense.forward(), x, nullptr, training).y;
       const auto b = sparse.run(of_sparse, entries, nullptr, training).y;
       for (Index i = 0; i < a.size(); ++i) EXPECT_NEAR(a[i], b[i], 1e-13);
+    }
+  }
+}
+
+// The mean of sparse rows goes through the map as that of dense ones does, also of a graph without
+// nodes, which answers by the biases.
+TEST(Gnn, AnMlpOfSparseRowsIsThatOfDenseOnes) {
+  const Graphs graphs = some_graphs();
+  const auto x = testing::Array<double>::random({graphs.n_nodes(), kWidth}, 3);
+  std::vector<std::int32_t> indptr = {0}, columns;
+  for (Index i = 0; i < x.size(); ++i) {
+    columns.push_back(static_cast<std::int32_t>(i % kWidth));
+    if (columns.back() == kWidth - 1) indptr.push_back(static_cast<std::int32_t>(i + 1));
+  }
+  const testing::Ids starts = testing::ids(indptr), places = testing::ids(columns);
+  for (const bool of_nodes : {true, false}) {
+    for (const bool deep : {true, false}) {
+      MlpOptions o;
+      o.hidden = deep ? std::vector<Index>{5, 4} : std::vector<Index>{};
+      RowSpec spec = graphs_of(of_nodes);
+      GraphBench<double> dense(graphs, o, spec);
+      spec.kind = RowSpec::Kind::sparse;
+      GraphBench<double> sparse(graphs, o, spec);
+      for (GraphBench<double>* bench : {&dense, &sparse})
+        for (const ParameterId id : bench->registry.by_name())
+          for (double& v : (*bench->values)[id]) v += 0.25;
+      const auto of_sparse = [&](const Pass<double>& pass, Var v) {
+        ModelInput input;
+        input.values = v;
+        input.sparse = {starts.view(), places.view()};
+        return (*sparse.model)(pass, input);
+      };
+      testing::Array<double> entries({x.size()});
+      std::copy(x.view().begin(), x.view().end(), entries.view().begin());
+      const auto a = dense.run(dense.forward(), x).y, b = sparse.run(of_sparse, entries).y;
+      EXPECT_LE(testing::error(b, a), 1e-13) << of_nodes << deep;
     }
   }
 }

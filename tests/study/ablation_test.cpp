@@ -128,5 +128,27 @@ TEST_F(AblationTest, WhatIsWrongIsSaidAtItsPlaceAndAllAtOnce) {
   EXPECT_THAT(error_of("schema: attune/ablation@1\n"), HasSubstr("factors must be set"));
 }
 
+// The command line may choose another kind of model, which has not what a level sets.
+TEST_F(AblationTest, ALevelThatWouldChangeNothingIsRefused) {
+  const std::string factors = "factors:\n  attention: {none: {model.attention.dropout: 0.1}}\n";
+  EXPECT_NO_THROW(load(ablation(small(), factors)));
+  std::string why;
+  try {
+    load(ablation(small(), factors), {"model.kind=linear"});
+  } catch (const ConfigError& error) {
+    why = error.what();
+  }
+  EXPECT_THAT(why, HasSubstr("t.yaml:15:22: error: the level 'attention.none' sets "
+                             "model.attention.dropout, which this study's kinds"));
+}
+
+TEST_F(AblationTest, FactorsOfACombinationSetKeysOfTheirOwn) {
+  const std::string factors =
+      "factors:\n  norm: {post: {model.norm: post}}\n  other: {none: {model.norm: none}}\n";
+  EXPECT_NO_THROW(load(ablation(small(), "design: leave_one_out\n" + factors)));
+  EXPECT_THAT(error_of(ablation(small(), "design: factorial\n" + factors)),
+              HasSubstr("the levels 'norm.post' and 'other.none' both set model.norm"));
+}
+
 }  // namespace
 }  // namespace attune
