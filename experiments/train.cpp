@@ -73,7 +73,7 @@ void TrainKind::run(const Trial& trial, const KindOptions& options, RunContext& 
   const auto& self = static_cast<const TrainKind&>(options);
   const std::unique_ptr<Dataset> data = self.open(trial.seed, trial.fold);
   context.threads.run([&] {
-    Trainer trainer(self.trainer_, *data, trial.seed, context.recorder);
+    Trainer trainer(self.trainer_, *data, trial.seed, context.recorder, context.profile);
     trainer.run();
   });
   if (context.recorder.content().status == "diverged" &&

@@ -15,13 +15,16 @@ namespace attune {
 
 // What an op's three functions see of one application. Values and gradients are contiguous; an
 // absent optional input is a null view, and so is the gradient of an input that wants none.
-// Gradients accumulate: backward adds.
+// Gradients accumulate: backward adds, but for those that
+// are fresh.
 template <class Real>
 struct OpCall {
   static constexpr int kMaxInputs = 7, kMaxIndices = 8, kMaxOutputs = 2, kMaxSaved = 4;
 
   std::array<View<const Real>, kMaxInputs> in;
   std::array<View<Real>, kMaxInputs> grad_in;
+  // Of an op whose backward begins gradients: whether grad_in holds nothing yet, and is written.
+  std::array<bool, kMaxInputs> fresh = {};
   std::array<View<const std::int32_t>, kMaxIndices> index;
   std::array<View<Real>, kMaxOutputs> out;
   std::array<View<const Real>, kMaxOutputs> grad_out;
@@ -49,6 +52,11 @@ struct OpFunctions {
   void (*shapes)(const OpCall<Real>&, OpShapes&);  // checks operands (ShapeError)
   void (*forward)(OpCall<Real>&);
   void (*backward)(OpCall<Real>&);
+  // Floating-point operations of its products; null where they are not most of its work.
+  double (*flops)(const OpCall<Real>&, bool backward) = nullptr;
+  // Backward writes those inputs' gradients that are fresh, where others add to zeros: one pass
+  // over memory less, and none for the zeros.
+  bool begins_gradients = false;
 };
 
 // What an index array is for callers that leave it out and know the op only by name; a tape is

@@ -125,6 +125,16 @@ void backward(OpCall<Real>& c) {
       c.grad_out[1]);
 }
 
+// Scores and sums of values; backward the scores again, and the gradients of q, k, v and weights.
+template <class Real>
+double flops(const OpCall<Real>& c, bool backward) {
+  const kernels::AttentionOptions o = kernel_options(c);
+  const double by_head =
+      kernels::attention_scores(o, kernel_rows(c)) / static_cast<double>(o.n_heads);
+  const auto k = static_cast<double>(c.in[0].dim(1)), v = static_cast<double>(c.out[0].dim(1));
+  return 2 * by_head * (backward ? 3 * k + 2 * v : k + v);
+}
+
 std::string read_scale(const Literal& text, std::optional<double>& scale) {
   if (!text.is_list && text.items.size() == 1) {
     const std::string& word = text.items[0];
@@ -205,8 +215,8 @@ const Op attention_op{
                 {"widths", "[n_heads]", true}},
     .outputs = {{"y", "[n_q, n_heads·d_v]"}, {"lse", "[n_q, n_heads]", true}},
     .options = make_drawing_options<AttentionOptions>,
-    .f32 = {shapes<float>, forward<float>, backward<float>},
-    .f64 = {shapes<double>, forward<double>, backward<double>},
+    .f32 = {shapes<float>, forward<float>, backward<float>, flops<float>},
+    .f64 = {shapes<double>, forward<double>, backward<double>, flops<double>},
 };
 
 template <class Real>

@@ -23,9 +23,20 @@ void forward(OpCall<Real>& c) {
 
 template <class Real>
 void backward(OpCall<Real>& c) {
-  if (c.grad_in[0]) kernels::linear_backward_input<Real>(c.grad_out[0], c.in[1], c.grad_in[0]);
-  if (c.grad_in[1]) kernels::linear_backward_weight<Real>(c.grad_out[0], c.in[0], c.grad_in[1]);
-  if (c.grad_in[2]) kernels::linear_backward_bias<Real>(c.grad_out[0], c.grad_in[2]);
+  if (c.grad_in[0])
+    kernels::linear_backward_input<Real>(c.grad_out[0], c.in[1], c.grad_in[0], c.fresh[0]);
+  if (c.grad_in[1]) {
+    kernels::linear_backward_weight<Real>(c.grad_out[0], c.in[0], c.grad_in[1], c.grad_in[2]);
+  } else if (c.grad_in[2]) {
+    kernels::linear_backward_bias<Real>(c.grad_out[0], c.grad_in[2]);
+  }
+}
+
+// A product each for the gradients of x and of the weight.
+template <class Real>
+double flops(const OpCall<Real>& c, bool backward) {
+  const int products = backward ? bool(c.grad_in[0]) + bool(c.grad_in[1]) : 1;
+  return 2.0 * products * static_cast<double>(c.in[0].size()) * static_cast<double>(c.in[1].dim(0));
 }
 
 template <class Real>
@@ -66,8 +77,8 @@ const Op linear_op{
     .indices = {},
     .outputs = {{"y", "[n, d_out]"}},
     .options = make_options<NoOptions>,
-    .f32 = {shapes<float>, forward<float>, backward<float>},
-    .f64 = {shapes<double>, forward<double>, backward<double>},
+    .f32 = {shapes<float>, forward<float>, backward<float>, flops<float>, true},
+    .f64 = {shapes<double>, forward<double>, backward<double>, flops<double>, true},
 };
 
 }  // namespace attune

@@ -22,7 +22,7 @@ void with_slope(const OpCall<Real>& c, OpShapes& s) {
 
 template <class Real>
 void chain_slope(OpCall<Real>& c) {
-  kernels::chain<Real>(c.saved[0], c.grad_out[0], c.grad_in[0]);
+  kernels::chain<Real>(c.saved[0], c.grad_out[0], c.grad_in[0], c.fresh[0]);
 }
 
 template <class Real>
@@ -131,7 +131,7 @@ void residual_forward(OpCall<Real>& c) {
 template <class Real>
 void residual_backward(OpCall<Real>& c) {
   kernels::dropout_residual_backward<Real>(kernel_options(c), c.index[0], c.index[1], c.grad_out[0],
-                                           c.grad_in[0], c.grad_in[1]);
+                                           c.grad_in[0], c.grad_in[1], c.fresh[0], c.fresh[1]);
 }
 
 }  // namespace
@@ -175,8 +175,8 @@ const Op silu_op{
     .indices = {},
     .outputs = {{"y", "as x"}},
     .options = make_options<NoOptions>,
-    .f32 = {with_slope<float>, silu_forward<float>, chain_slope<float>},
-    .f64 = {with_slope<double>, silu_forward<double>, chain_slope<double>},
+    .f32 = {with_slope<float>, silu_forward<float>, chain_slope<float>, nullptr, true},
+    .f64 = {with_slope<double>, silu_forward<double>, chain_slope<double>, nullptr, true},
 };
 
 const Op elu_op{
@@ -186,8 +186,8 @@ const Op elu_op{
     .indices = {},
     .outputs = {{"y", "as x"}},
     .options = make_options<NoOptions>,
-    .f32 = {with_slope<float>, elu_forward<float>, chain_slope<float>},
-    .f64 = {with_slope<double>, elu_forward<double>, chain_slope<double>},
+    .f32 = {with_slope<float>, elu_forward<float>, chain_slope<float>, nullptr, true},
+    .f64 = {with_slope<double>, elu_forward<double>, chain_slope<double>, nullptr, true},
 };
 
 const Op tanh_op{
@@ -208,8 +208,8 @@ const Op elu_plus_one_op{
     .indices = {},
     .outputs = {{"y", "as x"}},
     .options = make_options<NoOptions>,
-    .f32 = {with_slope<float>, elu_plus_one_forward<float>, chain_slope<float>},
-    .f64 = {with_slope<double>, elu_plus_one_forward<double>, chain_slope<double>},
+    .f32 = {with_slope<float>, elu_plus_one_forward<float>, chain_slope<float>, nullptr, true},
+    .f64 = {with_slope<double>, elu_plus_one_forward<double>, chain_slope<double>, nullptr, true},
 };
 
 const Op gelu_op{
@@ -219,8 +219,8 @@ const Op gelu_op{
     .indices = {},
     .outputs = {{"y", "as x"}},
     .options = make_options<GeluOptions>,
-    .f32 = {with_slope<float>, gelu_forward<float>, chain_slope<float>},
-    .f64 = {with_slope<double>, gelu_forward<double>, chain_slope<double>},
+    .f32 = {with_slope<float>, gelu_forward<float>, chain_slope<float>, nullptr, true},
+    .f64 = {with_slope<double>, gelu_forward<double>, chain_slope<double>, nullptr, true},
 };
 
 const Op dropout_op{
@@ -243,8 +243,10 @@ const Op dropout_residual_op{
                 {"token", "[n]", true, &absent::place_in_example}},
     .outputs = {{"y", "[n, d]"}},
     .options = make_drawing_options<DropoutOptions>,
-    .f32 = {residual_shapes<float>, residual_forward<float>, residual_backward<float>},
-    .f64 = {residual_shapes<double>, residual_forward<double>, residual_backward<double>},
+    .f32 = {residual_shapes<float>, residual_forward<float>, residual_backward<float>, nullptr,
+            true},
+    .f64 = {residual_shapes<double>, residual_forward<double>, residual_backward<double>, nullptr,
+            true},
 };
 
 }  // namespace attune

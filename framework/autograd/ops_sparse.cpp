@@ -34,6 +34,13 @@ void linear_backward(OpCall<Real>& c) {
   if (c.grad_in[2]) kernels::linear_backward_bias<Real>(c.grad_out[0], c.grad_in[2]);
 }
 
+// A product each for the gradients of values and weight.
+template <class Real>
+double linear_flops(const OpCall<Real>& c, bool backward) {
+  const int products = backward ? bool(c.grad_in[0]) + bool(c.grad_in[1]) : 1;
+  return 2.0 * products * static_cast<double>(c.in[0].size()) * static_cast<double>(c.in[1].dim(0));
+}
+
 template <class Real>
 kernels::DropoutOptions kernel_options(const OpCall<Real>& c) {
   const auto& o = c.template as<DropoutOptions>();
@@ -64,8 +71,10 @@ const Op sparse_linear_op{
     .indices = {{"indptr", "[n+1]"}, {"indices", "[entries]"}},
     .outputs = {{"y", "[n, d_out]"}},
     .options = make_options<NoOptions>,
-    .f32 = {linear_shapes<float>, linear_forward<float>, linear_backward<float>},
-    .f64 = {linear_shapes<double>, linear_forward<double>, linear_backward<double>},
+    .f32 = {linear_shapes<float>, linear_forward<float>, linear_backward<float>,
+            linear_flops<float>},
+    .f64 = {linear_shapes<double>, linear_forward<double>, linear_backward<double>,
+            linear_flops<double>},
 };
 
 const Op sparse_dropout_op{

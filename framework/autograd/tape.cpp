@@ -89,7 +89,7 @@ Var Tape<Real>::apply_bytes(const Op& op, std::span<const Var> inputs,
     for (std::size_t s = 0; s < static_cast<std::size_t>(shapes.n_saved); ++s)
       record.saved[s] = call.saved[s] = arena_.view<Real>(shapes.saved[s]);
   }
-  f.forward(call);
+  run(op, call, false);
   if (wants_grad) {
     void* copy = arena_.allocate_bytes(option_bytes);
     std::memcpy(copy, options, option_bytes);
@@ -166,11 +166,32 @@ void Tape<Real>::backward(std::span<const Seed> seeds) {
                               record->op->outputs.size());
     if (std::none_of(out.begin(), out.end(), [](const Node& n) { return bool(n.grad); })) continue;
     for (Node& n : out) begin_gradient(n);
-    for (const int id : record->in)
-      if (id >= 0) begin_gradient(nodes_[static_cast<std::size_t>(id)]);
+    const bool writes = record->op->template functions<Real>().begins_gradients;
+    std::array<bool, OpCall<Real>::kMaxInputs> fresh = {};
+    for (std::size_t i = 0; i < record->in.size(); ++i) {
+      const int id = record->in[i];
+      if (id < 0) continue;
+      Node& n = nodes_[static_cast<std::size_t>(id)];
+      // An input that stands twice gets two gradients.
+      fresh[i] = writes && n.wants_grad && !n.grad &&
+                 std::count(record->in.begin(), record->in.end(), id) == 1;
+      if (fresh[i]) n.grad = arena_.view<Real>(n.value.shape());
+      begin_gradient(n);
+    }
     OpCall<Real> call = call_of(*record);
-    record->op->template functions<Real>().backward(call);
+    call.fresh = fresh;
+    run(*record->op, call, true);
   }
+}
+
+template <class Real>
+void Tape<Real>::run(const Op& op, OpCall<Real>& call, bool backward) {
+  const OpFunctions<Real>& f = op.functions<Real>();
+  const double begin = profile_ ? profile_->now() : 0;
+  backward ? f.backward(call) : f.forward(call);
+  if (profile_)
+    profile_->add(op.name, backward ? Profile::Phase::backward : Profile::Phase::forward, begin,
+                  f.flops ? f.flops(call, backward) : 0);
 }
 
 // Just before the first op adds to it, while the zeros are still in cache.

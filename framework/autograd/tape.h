@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "autograd/op.h"
+#include "autograd/profile.h"
 
 namespace attune {
 
@@ -67,6 +68,9 @@ class Tape {
 
   std::size_t n_records() const { return records_.size(); }
   Arena& arena() { return arena_; }
+  // Where each application of an op is added; null is nowhere. It must outlive the tape.
+  void set_profile(Profile* profile) { profile_ = profile; }
+  Profile* profile() const { return profile_; }
   // "node 12 (layer_norm)"
   std::string describe(Var v) const;
 
@@ -91,12 +95,15 @@ class Tape {
   OpCall<Real> call_of(const Record& record) const;
   void refuse_second_call(Var now) const;
   void begin_gradient(Node& node);
+  // One of an op's functions, with its place in the profile.
+  void run(const Op& op, OpCall<Real>& call, bool backward);
 
   Arena& arena_;
   bool gradients_;
   std::vector<Node> nodes_;
   std::vector<Record> records_;
   Var differentiated_;
+  Profile* profile_ = nullptr;
 };
 
 extern template class Tape<float>;

@@ -77,6 +77,7 @@ const std::vector<Verb>& verbs() {
                 {},
                 check_duration},
                {"fast-dev-run", "", "", "a step and an evaluation: does every code path work?"},
+               {"profile", "", "", "time by op of the first trial's steps, and a trace"},
                {"cfg",
                 "",
                 "WHAT",

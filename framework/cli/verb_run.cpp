@@ -10,6 +10,7 @@
 #include "base/files.h"
 #include "base/json.h"
 #include "base/text.h"
+#include "cli/profile_table.h"
 #include "cli/progress.h"
 #include "cli/session.h"
 #include "cli/signals.h"
@@ -270,6 +271,8 @@ ExitCode verb_run(Session& session) {
   const std::string out = scratch ? scratch->path() : command.text("out").value_or("results");
   StudyFolder folder((std::filesystem::path(out) / study.name()).string());
 
+  std::optional<Profile> profile;
+  if (command.has("profile")) profile.emplace();
   std::vector<Trial> waiting;
   if (folder.exists()) {
     require_same_study(study, outcome.trials, folder, session.kinds);
@@ -290,6 +293,7 @@ ExitCode verb_run(Session& session) {
     if (!console.json) launch.sink = [&progress](const Event& event) { progress(event); };
     launch.stop = &session.stop;
     launch.argv = session.argv;
+    if (profile) launch.profile = &*profile;
     std::optional<TimeLimit> limit;
     if (const auto seconds = command.seconds("max-time")) limit.emplace(session.stop, *seconds);
     try {
@@ -307,6 +311,14 @@ ExitCode verb_run(Session& session) {
         fmt::format("{} finished already, nothing to do\n", counted(outcome.trials.size())));
   }
   print_outcome(session, study, folder, outcome);
+  if (profile && !console.json) {
+    const std::string path = folder.path() + "/profile.trace.json";
+    console.out.print(profile_text(*profile, console.out.width));
+    if (profile->n_steps() > 0) {
+      write_atomically(path, profile->trace());
+      console.out.print(console.out.dim(path + ": ui.perfetto.dev and chrome://tracing open it\n"));
+    }
+  }
   const LaunchResult& launched = outcome.launched;
   if (!console.json)
     for (const std::string& failure : launched.failures)

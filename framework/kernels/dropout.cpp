@@ -74,15 +74,16 @@ void dropout(const DropoutOptions& options, View<const std::int32_t> example,
 
 template <class Real>
 void dropout_backward(const DropoutOptions& options, View<const std::int32_t> example,
-                      View<const std::int32_t> token, View<const Real> dy, View<Real> dx) {
+                      View<const std::int32_t> token, View<const Real> dy, View<Real> dx,
+                      bool fresh) {
   if (!dx) return;
   check_rank("dropout_backward", "dy", dy, 2);
   check_shape("dropout_backward", "dx", dx, dy.shape(), "dy");
-  if (options.threshold() == 0) return accumulate(dy, dx);
+  if (options.threshold() == 0) return accumulate(dy, dx, fresh);
   const Vec<Real> keep = static_cast<Real>(options.keep_scale());
   for_draws<Real>("dropout_backward", options, example, token, dy.shape(),
                   [&](Index i, auto lanes, Mask<Real> kept) {
-                    const Vec<Real> old = lanes.load(dx.data() + i);
+                    const Vec<Real> old = fresh ? Vec<Real>(Real(0)) : lanes.load(dx.data() + i);
                     lanes.store(dx.data() + i,
                                 select(kept, fma(lanes.load(dy.data() + i), keep, old), old));
                   });
@@ -109,30 +110,30 @@ void dropout_residual(const DropoutOptions& options, View<const std::int32_t> ex
 template <class Real>
 void dropout_residual_backward(const DropoutOptions& options, View<const std::int32_t> example,
                                View<const std::int32_t> token, View<const Real> dy, View<Real> dx,
-                               View<Real> dbranch) {
-  if (dx) accumulate(dy, dx);
-  dropout_backward(options, example, token, dy, dbranch);
+                               View<Real> dbranch, bool fresh_dx, bool fresh_dbranch) {
+  if (dx) accumulate(dy, dx, fresh_dx);
+  dropout_backward(options, example, token, dy, dbranch, fresh_dbranch);
 }
 
 template void dropout(const DropoutOptions&, View<const std::int32_t>, View<const std::int32_t>,
                       View<const float>, View<float>);
 template void dropout_backward(const DropoutOptions&, View<const std::int32_t>,
-                               View<const std::int32_t>, View<const float>, View<float>);
+                               View<const std::int32_t>, View<const float>, View<float>, bool);
 template void dropout_residual(const DropoutOptions&, View<const std::int32_t>,
                                View<const std::int32_t>, View<const float>, View<const float>,
                                View<float>);
 template void dropout_residual_backward(const DropoutOptions&, View<const std::int32_t>,
                                         View<const std::int32_t>, View<const float>, View<float>,
-                                        View<float>);
+                                        View<float>, bool, bool);
 template void dropout(const DropoutOptions&, View<const std::int32_t>, View<const std::int32_t>,
                       View<const double>, View<double>);
 template void dropout_backward(const DropoutOptions&, View<const std::int32_t>,
-                               View<const std::int32_t>, View<const double>, View<double>);
+                               View<const std::int32_t>, View<const double>, View<double>, bool);
 template void dropout_residual(const DropoutOptions&, View<const std::int32_t>,
                                View<const std::int32_t>, View<const double>, View<const double>,
                                View<double>);
 template void dropout_residual_backward(const DropoutOptions&, View<const std::int32_t>,
                                         View<const std::int32_t>, View<const double>, View<double>,
-                                        View<double>);
+                                        View<double>, bool, bool);
 
 }  // namespace attune::kernels

@@ -32,7 +32,8 @@ void dropout(const DropoutOptions& options, View<const std::int32_t> example,
 // dx += M ∘ dy / (1 − p̂).
 template <class Real>
 void dropout_backward(const DropoutOptions& options, View<const std::int32_t> example,
-                      View<const std::int32_t> token, View<const Real> dy, View<Real> dx);
+                      View<const std::int32_t> token, View<const Real> dy, View<Real> dx,
+                      bool fresh = false);
 
 // y = x + dropout(branch), in one pass. x, branch, y [n, d].
 template <class Real>
@@ -44,6 +45,7 @@ void dropout_residual(const DropoutOptions& options, View<const std::int32_t> ex
 template <class Real>
 void dropout_residual_backward(const DropoutOptions& options, View<const std::int32_t> example,
                                View<const std::int32_t> token, View<const Real> dy, View<Real> dx,
-                               View<Real> dbranch);
+                               View<Real> dbranch, bool fresh_dx = false,
+                               bool fresh_dbranch = false);
 
 }  // namespace attune::kernels

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "kernels/gemm_packing.h"
 #include "kernels/micro_kernel.h"
 #include "kernels/parallel.h"
 #include "tensor/arena.h"
@@ -10,13 +11,13 @@ namespace attune::kernels {
 namespace {
 
 constexpr double kNanosecondsPerFlop = 0.01;  // about 100 GF/s
-constexpr Index kMaxRowBlock = 96;  // rows of a task: their a (k 64) fits L1 beside a panel of b
 
-// Rows of a task: enough tasks to share, enough rows that reading a panel of b from L2 pays. A
-// function of m alone.
+// Rows of a task, full tiles of the micro-kernel: enough rows that reading a panel of b from L2
+// pays, and few tasks in fours, so that two or four threads end together. A function of m alone.
 Index row_block(Index m) {
-  const Index quarter = (m + 3) / 4;
-  return std::clamp<Index>((quarter + 5) / 6 * 6, 36, kMaxRowBlock);
+  const Index tasks = (m + kMaxRowBlock - 1) / kMaxRowBlock, shared = (tasks + 3) / 4 * 4;
+  const Index rows = (m + shared - 1) / shared;
+  return std::clamp<Index>((rows + 5) / 6 * 6, 36, kMaxRowBlock);
 }
 
 // How k is cut. b is packed `pack` rows at a time, and a task runs through them in steps of `step`.
@@ -29,48 +30,6 @@ struct Cut {
 Cut cut(Index k, bool pack_a) {
   if (pack_a) return {256, 128};
   return {std::max<Index>(k, 1), k <= 512 ? std::max<Index>(k, 1) : 256};
-}
-
-// One panel of b, columns [0, width), as [k][kPanelWidth]; columns beyond width hold anything,
-// readers mask them.
-template <class Real>
-void pack_panel(Index k, Index width, Matrix<const Real> b, Real* packed) {
-  constexpr Index kWidth = kPanelWidth<Real>, n = kLanes<Real>;
-  if (b.col == 1) {
-    for (Index i = 0; i < k; ++i) {
-      for (Index j = 0; j < width; j += n) {
-        store(packed + i * kWidth + j, load_n(b.data + i * b.row + j, std::min(n, width - j)));
-      }
-    }
-    return;
-  }
-  for (Index j = 0; j < width; j += n) {
-    const Index columns = std::min(n, width - j);
-    for (Index i = 0; i < k; i += n) {
-      const Index rows = std::min(n, k - i);
-      Vec<Real> square[kLanes<Real>];
-#pragma GCC unroll 16
-      for (Index c = 0; c < n; ++c) {
-        square[c] = c < columns ? load_n(b.data + i + (j + c) * b.col, rows) : Vec<Real>(Real(0));
-      }
-      transpose(square);
-#pragma GCC unroll 16
-      for (Index r = 0; r < n; ++r) {
-        if (r < rows) store(packed + (i + r) * kWidth + j, square[r]);
-      }
-    }
-  }
-}
-
-// Rows [0, rows) of a whose columns are contiguous, as [k][kMaxRowBlock].
-template <class Real>
-void pack_rows(Index rows, Index k, Matrix<const Real> a, Real* packed) {
-  for (Index i = 0; i < k; ++i) {
-    for (Index r = 0; r < rows; r += kLanes<Real>) {
-      const Index count = std::min<Index>(kLanes<Real>, rows - r);
-      store_n(packed + i * kMaxRowBlock + r, count, load_n(a.data + i * a.col + r, count));
-    }
-  }
 }
 
 }  // namespace
@@ -110,7 +69,7 @@ void gemm(const char* kernel, Index m, Index n, Index k, Matrix<const Real> a, M
             const Index length = std::min(step, depth - i);
             const Matrix<const Real> rows{a.data + begin * a.row + (first + i) * a.col, a.row,
                                           a.col};
-            if (pack_a) pack_rows(end - begin, length, rows, slice);
+            if (pack_a) pack_columns(end - begin, length, rows, slice);
             for (Index p = 0; p < n_panels; ++p) {
               const Index j = p * kWidth, width = std::min(kWidth, n - j);
               const auto panel = operand(

@@ -4,6 +4,7 @@
 
 #include "kernels/gemm.h"
 #include "kernels/lanes.h"
+#include "kernels/outer_products.h"
 #include "kernels/parallel.h"
 #include "kernels/simd.h"
 #include "tensor/arena.h"
@@ -44,19 +45,23 @@ void linear(View<const Real> x, View<const Real> weight, View<const Real> bias, 
 }
 
 template <class Real>
-void linear_backward_input(View<const Real> dy, View<const Real> weight, View<Real> dx) {
+void linear_backward_input(View<const Real> dy, View<const Real> weight, View<Real> dx,
+                           bool fresh) {
   check("linear_backward_input", dy, read(dx), weight);
   const Index n = dx.dim(0), d_in = dx.dim(1), d_out = weight.dim(0);
   gemm<Real>("linear_backward_input", n, d_in, d_out, {dy.data(), d_out, 1},
-             {weight.data(), d_in, 1}, {dx.data(), d_in, 1}, {dx.data(), d_in, 1});
+             {weight.data(), d_in, 1}, {fresh ? nullptr : dx.data(), d_in, 1},
+             {dx.data(), d_in, 1});
 }
 
 template <class Real>
-void linear_backward_weight(View<const Real> dy, View<const Real> x, View<Real> dweight) {
+void linear_backward_weight(View<const Real> dy, View<const Real> x, View<Real> dweight,
+                            View<Real> dbias) {
   check("linear_backward_weight", dy, x, read(dweight));
-  const Index n = x.dim(0), d_in = x.dim(1), d_out = dweight.dim(0);
-  gemm<Real>("linear_backward_weight", d_out, d_in, n, {dy.data(), 1, d_out}, {x.data(), d_in, 1},
-             {dweight.data(), d_in, 1}, {dweight.data(), d_in, 1});
+  ATTUNE_CHECK(!dbias || dbias.size() == dweight.dim(0), ShapeError,
+               "[linear_backward_weight] dbias {} must hold one value a column of dy {}",
+               dbias.shape().text(), dy.shape().text());
+  outer_products<Real>("linear_backward_weight", dy, x, dweight, dbias);
 }
 
 template <class Real>
@@ -99,12 +104,14 @@ void add_bias(View<const Real> x, View<const Real> bias, View<Real> y) {
 template void add_bias(View<const float>, View<const float>, View<float>);
 template void add_bias(View<const double>, View<const double>, View<double>);
 template void linear(View<const float>, View<const float>, View<const float>, View<float>);
-template void linear_backward_input(View<const float>, View<const float>, View<float>);
-template void linear_backward_weight(View<const float>, View<const float>, View<float>);
+template void linear_backward_input(View<const float>, View<const float>, View<float>, bool);
+template void linear_backward_weight(View<const float>, View<const float>, View<float>,
+                                     View<float>);
 template void linear_backward_bias(View<const float>, View<float>);
 template void linear(View<const double>, View<const double>, View<const double>, View<double>);
-template void linear_backward_input(View<const double>, View<const double>, View<double>);
-template void linear_backward_weight(View<const double>, View<const double>, View<double>);
+template void linear_backward_input(View<const double>, View<const double>, View<double>, bool);
+template void linear_backward_weight(View<const double>, View<const double>, View<double>,
+                                     View<double>);
 template void linear_backward_bias(View<const double>, View<double>);
 
 }  // namespace attune::kernels

@@ -12,17 +12,19 @@ namespace attune::kernels {
 template <class Real>
 void linear(View<const Real> x, View<const Real> weight, View<const Real> bias, View<Real> y);
 
-// dx += dy W.  dy [n, d_out], weight [d_out, d_in], dx [n, d_in].
+// dx += dy W; fresh: dx = dy W.  dy [n, d_out], weight [d_out, d_in], dx [n, d_in].
 template <class Real>
-void linear_backward_input(View<const Real> dy, View<const Real> weight, View<Real> dx);
+void linear_backward_input(View<const Real> dy, View<const Real> weight, View<Real> dx,
+                           bool fresh = false);
 
-// dweight += dyᵀ x: each element one fma chain over the tokens, in their order, from its old value.
-//   dy [n, d_out], x [n, d_in], dweight [d_out, d_in].
+// dweight += dyᵀ x and, where it is there, dbias += Σ_rows dy, as outer_products() sums them.
+//   dy [n, d_out], x [n, d_in], dweight [d_out, d_in], dbias [d_out] or absent.
 template <class Real>
-void linear_backward_weight(View<const Real> dy, View<const Real> x, View<Real> dweight);
+void linear_backward_weight(View<const Real> dy, View<const Real> x, View<Real> dweight,
+                            View<Real> dbias = {});
 
-// dbias += Σ_rows dy.  dy [n, d_out], dbias [d_out]. Rows are summed in chunks of 128, chunks added
-// in order.
+// dbias += Σ_rows dy alone.  dy [n, d_out], dbias [d_out]. Rows are summed in chunks of 128, chunks
+// added in order.
 template <class Real>
 void linear_backward_bias(View<const Real> dy, View<Real> dbias);
 

@@ -100,8 +100,12 @@ void add(View<const Real> a, View<const Real> b, View<Real> y) {
 }
 
 template <class Real>
-void accumulate(View<const Real> x, View<Real> y) {
+void accumulate(View<const Real> x, View<Real> y, bool fresh) {
   check_shape("accumulate", "y", y, x.shape(), "x");
+  if (fresh)
+    return for_elements<Real>("accumulate", y.size(), 0.3, [&](Index i, auto lanes) {
+      lanes.store(y.data() + i, lanes.load(x.data() + i));
+    });
   for_elements<Real>("accumulate", y.size(), 0.3, [&](Index i, auto lanes) {
     lanes.store(y.data() + i, lanes.load(y.data() + i) + lanes.load(x.data() + i));
   });
@@ -125,9 +129,13 @@ void scale_backward(Real factor, View<const Real> dy, View<Real> dx) {
 }
 
 template <class Real>
-void chain(View<const Real> slope, View<const Real> dy, View<Real> dx) {
+void chain(View<const Real> slope, View<const Real> dy, View<Real> dx, bool fresh) {
   check_shape("chain", "dy", dy, slope.shape(), "slope");
   check_shape("chain", "dx", dx, slope.shape(), "slope");
+  if (fresh)
+    return for_elements<Real>("chain", dx.size(), 0.3, [&](Index i, auto lanes) {
+      lanes.store(dx.data() + i, lanes.load(slope.data() + i) * lanes.load(dy.data() + i));
+    });
   for_elements<Real>("chain", dx.size(), 0.3, [&](Index i, auto lanes) {
     lanes.store(dx.data() + i, fma(lanes.load(slope.data() + i), lanes.load(dy.data() + i),
                                    lanes.load(dx.data() + i)));
@@ -205,20 +213,20 @@ template void elu_plus_one(View<const float>, View<float>, View<float>);
 template void elu_plus_one(View<const double>, View<double>, View<double>);
 template void fill(float, View<float>);
 template void add(View<const float>, View<const float>, View<float>);
-template void accumulate(View<const float>, View<float>);
+template void accumulate(View<const float>, View<float>, bool);
 template void scale(float, View<const float>, View<float>);
 template void scale_backward(float, View<const float>, View<float>);
-template void chain(View<const float>, View<const float>, View<float>);
+template void chain(View<const float>, View<const float>, View<float>, bool);
 template void relu(View<const float>, View<float>);
 template void relu_backward(View<const float>, View<const float>, View<float>);
 template void silu(View<const float>, View<float>, View<float>);
 template void gelu(GeluForm, View<const float>, View<float>, View<float>);
 template void fill(double, View<double>);
 template void add(View<const double>, View<const double>, View<double>);
-template void accumulate(View<const double>, View<double>);
+template void accumulate(View<const double>, View<double>, bool);
 template void scale(double, View<const double>, View<double>);
 template void scale_backward(double, View<const double>, View<double>);
-template void chain(View<const double>, View<const double>, View<double>);
+template void chain(View<const double>, View<const double>, View<double>, bool);
 template void relu(View<const double>, View<double>);
 template void relu_backward(View<const double>, View<const double>, View<double>);
 template void silu(View<const double>, View<double>, View<double>);

@@ -15,7 +15,7 @@ void add(View<const Real> a, View<const Real> b, View<Real> y);
 
 // y += x; the backward of a sum, for each operand.
 template <class Real>
-void accumulate(View<const Real> x, View<Real> y);
+void accumulate(View<const Real> x, View<Real> y, bool fresh = false);
 
 // y = factor · x; x and y may be the same.
 template <class Real>
@@ -25,9 +25,10 @@ void scale(Real factor, View<const Real> x, View<Real> y);
 template <class Real>
 void scale_backward(Real factor, View<const Real> dy, View<Real> dx);
 
-// dx += slope ∘ dy: the backward of every map that left its derivative behind.
+// dx += slope ∘ dy, fresh: dx = slope ∘ dy: the backward of every map that left its derivative
+// behind.
 template <class Real>
-void chain(View<const Real> slope, View<const Real> dy, View<Real> dx);
+void chain(View<const Real> slope, View<const Real> dy, View<Real> dx, bool fresh = false);
 
 // y = max(x, 0); NaN passes.
 template <class Real>

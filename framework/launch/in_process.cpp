@@ -3,6 +3,7 @@
 #include <chrono>
 #include <filesystem>
 #include <numeric>
+#include <utility>
 
 #include "base/build_facts.h"
 #include "storage/metadata.h"
@@ -40,8 +41,8 @@ RunMetadata metadata_of(const Row& row, const LaunchOptions& options, const Tria
 
 // Runs one trial in its folder; tells the sink how it ended.
 void run_one(const Row& row, const Trial& trial, RunningTrial& running,
-             const LaunchOptions& options, kernels::Threads& threads, Index place, Index n_trials,
-             LaunchResult& result) {
+             const LaunchOptions& options, kernels::Threads& threads, Profile* profile, Index place,
+             Index n_trials, LaunchResult& result) {
   const auto sink = [&options, place](Event event) {
     // The trainer does not know its place among the trials.
     std::visit(
@@ -59,7 +60,7 @@ void run_one(const Row& row, const Trial& trial, RunningTrial& running,
   sink(TrialStarted{place, n_trials, trial.stem(), recorder.resumes_at(), n_steps});
   TrialEnded ended{.trial = place, .final = {}, .why = {}};
   try {
-    RunContext context{recorder, threads};
+    RunContext context{recorder, threads, profile};
     row.kind().run(trial, row.kind_options(), context);
     const RunContent& content = recorder.content();
     running.finish(trial, content, metadata_of(row, options, recorder, started));
@@ -95,6 +96,7 @@ LaunchResult InProcessLauncher::run(const Study& study, const std::vector<Trial>
                                     StudyFolder& folder, const LaunchOptions& options) {
   LaunchResult result;
   kernels::Threads threads(options.threads);
+  Profile* waiting_profile = options.profile;
   const auto n = static_cast<Index>(waiting.size());
   std::vector<Index> todo(waiting.size());
   std::iota(todo.begin(), todo.end(), 0);
@@ -111,7 +113,8 @@ LaunchResult InProcessLauncher::run(const Study& study, const std::vector<Trial>
         auto running = folder.start(trial);
         if (!running) continue;  // another process has finished it
         trained = true;
-        run_one(study.row_of(trial), trial, *running, options, threads, i + 1, n, result);
+        Profile* const profile = std::exchange(waiting_profile, nullptr);
+        run_one(study.row_of(trial), trial, *running, options, threads, profile, i + 1, n, result);
       } catch (const BusyError&) {
         held.push_back(i);
       } catch (const std::bad_alloc&) {

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "autograd/profile.h"
 #include "base/fields.h"
 #include "datasets/data_kinds.h"
 #include "kernels/parallel.h"
@@ -31,6 +32,7 @@ class KindOptions {
 struct RunContext {
   Recorder& recorder;
   kernels::Threads& threads;
+  Profile* profile = nullptr;  // asks where the time of steps goes
 };
 
 // What the model of a finished run says of other data.

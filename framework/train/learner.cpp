@@ -72,7 +72,10 @@ Var Learner<Real>::logits_of(Tape<Real>& tape, const Pass<Real>& pass, const Bat
 template <class Real>
 typename Learner<Real>::Step Learner<Real>::differentiate(const Batch& batch, Index step) {
   const Pass<Real> p = pass(training_tape_, batch, true, step);
-  std::fill(grads().begin(), grads().end(), Real(0));
+  {
+    const ProfileSpan span(training_tape_.profile(), "zero gradients");
+    std::fill(grads().begin(), grads().end(), Real(0));
+  }
   const Var logits = logits_of(training_tape_, p, batch);
   const Var loss = loss_of(training_tape_, options_.loss, logits, batch.targets());
   training_tape_.backward(loss);
@@ -95,6 +98,7 @@ typename Learner<Real>::Step Learner<Real>::differentiate(const Batch& batch, In
 template <class Real>
 void Learner<Real>::update(Index step, Step& result) {
   result.lr = learning_rate(options_.schedule, options_.optim.chosen().lr, step, options_.steps);
+  const ProfileSpan span(training_tape_.profile(), "optimiser");
   result.grad_norm = optimiser_->step(values(), grads(), result.lr, step);
 }
 

@@ -57,6 +57,8 @@ class Learner {
   const ParameterBlock<Real>& value_block() const { return *values_; }
   const ParameterBlock<Real>& grad_block() const { return *grads_; }
   const Optimiser<Real>& optimiser() const { return *optimiser_; }
+  // Where the time of the steps that follow is added; it must outlive this learner.
+  void set_profile(Profile* profile) { training_tape_.set_profile(profile); }
   std::size_t memory_high_water() const { return arena_.high_water(); }  // bytes of one step
 
  private:

@@ -41,17 +41,20 @@ void require_finite(const WeightSet& weights, const std::string& path) {
 
 }  // namespace
 
-Trainer::Trainer(const TrainerOptions& options, const Dataset& data, Index seed, Recorder& recorder)
+Trainer::Trainer(const TrainerOptions& options, const Dataset& data, Index seed, Recorder& recorder,
+                 Profile* profile)
     : options_(options),
       data_(data),
       seed_(static_cast<std::uint64_t>(seed)),
       recorder_(recorder),
+      profile_(profile),
       learner_(options.learner(), data.spec(), seed_),
       last_step_(options.train.steps),
       probes_(options.probes.make({learner_, data, options.model.chosen(), &last_step_})),
       batches_(Packer(data.lengths(Split::train), batch_rule(options.train), seed)),
       augmenter_(data.images() ? data.images()->augment() : AugmentOptions{}, seed_),
       last_checkpoint_(std::chrono::steady_clock::now()) {
+  learner_.set_profile(profile);
   batch_.reserve(data, batches_.packer().max_tokens(), batches_.packer().max_examples());
 }
 
@@ -173,26 +176,35 @@ void Trainer::run() {
     if (wants("initial")) keep("initial", 0);
     if (!after(0)) return give_up(0);
   }
-  const auto began = std::chrono::steady_clock::now();
-  const Index first = step;
+  std::vector<double> seconds;  // of steps alone
+  seconds.reserve(static_cast<std::size_t>(last_step_ - step));
   while (step < last_step_) {
     stop_or_checkpoint(step);
+    const auto began = std::chrono::steady_clock::now();
     const bool sound = train_step(step);
+    const std::chrono::duration<double> took = std::chrono::steady_clock::now() - began;
+    seconds.push_back(took.count());
+    if (profile_) profile_->end_step();
     ++step;
     if (!sound || !after(step)) return give_up(step);
   }
-  const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - began;
-  if (step > first)
-    recorder_.measure("time/step", "s", seconds.count() / static_cast<double>(step - first));
+  if (!seconds.empty()) {
+    const auto middle = seconds.begin() + static_cast<std::ptrdiff_t>(seconds.size() / 2);
+    std::nth_element(seconds.begin(), middle, seconds.end());
+    recorder_.measure("time/step", "s", *middle);
+  }
   recorder_.measure("memory/step", "B", static_cast<double>(learner_.memory_high_water()));
   test_chosen();
 }
 
 bool Trainer::train_step(Index step) {
-  if (augmenter_.any()) {
-    batch_.assemble_augmented(*data_.images(), batches_.next(), augmenter_, step);
-  } else {
-    batch_.assemble(data_, Split::train, batches_.next());
+  {
+    const ProfileSpan span(profile_, "batch");
+    if (augmenter_.any()) {
+      batch_.assemble_augmented(*data_.images(), batches_.next(), augmenter_, step);
+    } else {
+      batch_.assemble(data_, Split::train, batches_.next());
+    }
   }
   auto result = learner_.differentiate(batch_, step);
   probe(&Probe::at_gradient, step);

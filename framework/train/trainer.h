@@ -36,7 +36,9 @@ struct TrainerOptions {
 // was the s-th, an evaluation at step s sees the parameters after s updates.
 class Trainer {
  public:
-  Trainer(const TrainerOptions& options, const Dataset& data, Index seed, Recorder& recorder);
+  // Where a profile is given, the time of steps is added to it.
+  Trainer(const TrainerOptions& options, const Dataset& data, Index seed, Recorder& recorder,
+          Profile* profile = nullptr);
 
   // DataError when the data cannot serve these options: an image longer than a batch, or
   // weights to start from that are not this model's.
@@ -91,6 +93,7 @@ class Trainer {
   const Dataset& data_;
   std::uint64_t seed_;
   Recorder& recorder_;
+  Profile* profile_;
   Learner<float> learner_;
   Index last_step_;  // where training ends: train.steps, unless train.stop ended it
   std::vector<std::unique_ptr<Probe>> probes_;

@@ -7,6 +7,7 @@
 #include <limits>
 #include <tuple>
 
+#include "kernels/outer_products.h"
 #include "kernels/parallel.h"
 #include "tests/reference/random_views.h"
 
@@ -16,9 +17,9 @@ namespace {
 using testing::Array;
 using testing::same_bits;
 
-const std::tuple<Index, Index, Index> kSizes[] = {{1, 1, 1},     {0, 3, 4},     {3, 0, 4},
-                                                  {3, 4, 0},     {5, 16, 33},   {97, 64, 65},
-                                                  {300, 17, 31}, {130, 129, 70}};
+const std::tuple<Index, Index, Index> kSizes[] = {
+    {1, 1, 1},    {0, 3, 4},     {3, 0, 4},      {3, 4, 0},      {5, 16, 33},
+    {97, 64, 65}, {300, 17, 31}, {130, 129, 70}, {600, 64, 100}, {517, 70, 3}};
 
 template <class Real>
 class Linear : public ::testing::Test {};
@@ -51,7 +52,7 @@ struct Layer {
 };
 
 // y_ij, dx_ij and dW_ij are fma chains over inputs, outputs and tokens, from the bias and from what
-// stood there.
+// stood there; those over tokens are cut into parts.
 TYPED_TEST(Linear, ProductsAreChainsInTheOrderTheHeaderNames) {
   using Real = TypeParam;
   for (const auto& [n, d_in, d_out] : kSizes) {
@@ -59,6 +60,9 @@ TYPED_TEST(Linear, ProductsAreChainsInTheOrderTheHeaderNames) {
     const Layer<Real> before = layer;
     layer.run();
     auto y = before.y, dx = before.dx, dweight = before.dweight;
+    const Index part = (n + outer_parts(n) - 1) / outer_parts(n);
+    std::vector<Array<Real>> later(static_cast<std::size_t>(outer_parts(n) - 1),
+                                   Array<Real>(dweight.shape()));
     for (Index i = 0; i < n; ++i) {
       for (Index o = 0; o < d_out; ++o) {
         y[i * d_out + o] = layer.bias[o];
@@ -67,11 +71,14 @@ TYPED_TEST(Linear, ProductsAreChainsInTheOrderTheHeaderNames) {
               std::fma(layer.x[i * d_in + c], layer.weight[o * d_in + c], y[i * d_out + o]);
           dx[i * d_in + c] =
               std::fma(layer.dy[i * d_out + o], layer.weight[o * d_in + c], dx[i * d_in + c]);
-          dweight[o * d_in + c] =
-              std::fma(layer.dy[i * d_out + o], layer.x[i * d_in + c], dweight[o * d_in + c]);
+          auto& sum = i < part ? dweight : later[static_cast<std::size_t>(i / part - 1)];
+          sum[o * d_in + c] =
+              std::fma(layer.dy[i * d_out + o], layer.x[i * d_in + c], sum[o * d_in + c]);
         }
       }
     }
+    for (const auto& sum : later)
+      for (Index e = 0; e < sum.size(); ++e) dweight[e] += sum[e];
     EXPECT_TRUE(same_bits(layer.y, y)) << n << " " << d_in << " " << d_out;
     EXPECT_TRUE(same_bits(layer.dx, dx)) << n << " " << d_in << " " << d_out;
     EXPECT_TRUE(same_bits(layer.dweight, dweight)) << n << " " << d_in << " " << d_out;
@@ -93,6 +100,35 @@ TYPED_TEST(Linear, BiasGradientsAreColumnSums) {
       EXPECT_NEAR(layer.dbias[o], sum,
                   magnitudes * static_cast<double>(n + 1) * std::numeric_limits<Real>::epsilon());
     }
+  }
+}
+
+// The gradient of the weight brings the bias's with it; gradients that are fresh are written.
+TYPED_TEST(Linear, FusedAndFreshGradientsAreTheSame) {
+  using Real = TypeParam;
+  for (const auto& [n, d_in, d_out] : kSizes) {
+    Layer<Real> layer(n, d_in, d_out), zeros(n, d_in, d_out);
+    std::fill(layer.dbias.view().begin(), layer.dbias.view().end(), Real(0));
+    linear_backward_weight<Real>(layer.dy.view(), layer.x.view(), layer.dweight.view(),
+                                 layer.dbias.view());
+    Layer<Real> alone(n, d_in, d_out);
+    alone.run();
+    EXPECT_TRUE(same_bits(layer.dweight, alone.dweight));
+    for (Index o = 0; o < d_out; ++o) {
+      double sum = 0, magnitudes = 0;
+      for (Index i = 0; i < n; ++i) {
+        sum += layer.dy[i * d_out + o];
+        magnitudes += std::abs(static_cast<double>(layer.dy[i * d_out + o]));
+      }
+      EXPECT_NEAR(layer.dbias[o], sum,
+                  magnitudes * static_cast<double>(n + 1) * std::numeric_limits<Real>::epsilon());
+    }
+    std::fill(zeros.dx.view().begin(), zeros.dx.view().end(), Real(0));
+    linear_backward_input<Real>(layer.dy.view(), layer.weight.view(), zeros.dx.view());
+    std::fill(layer.dx.view().begin(), layer.dx.view().end(),
+              std::numeric_limits<Real>::quiet_NaN());
+    linear_backward_input<Real>(layer.dy.view(), layer.weight.view(), layer.dx.view(), true);
+    EXPECT_TRUE(same_bits(layer.dx, zeros.dx));
   }
 }
 

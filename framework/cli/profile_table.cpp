@@ -1,0 +1,39 @@
+#include "cli/profile_table.h"
+
+#include "base/text.h"
+#include "cli/table.h"
+
+namespace attune {
+
+std::string profile_text(const Profile& profile, std::size_t width) {
+  if (profile.n_steps() == 0)
+    return "Nothing to profile: this command trained no trial. Another folder (-o) begins anew.\n";
+  const double all = profile.seconds();
+  const auto steps = static_cast<double>(profile.n_warm_steps());
+  using Align = Table::Align;
+  Table table({{"op"},
+               {"", Align::left},
+               {"calls", Align::right},
+               {"ms", Align::right},
+               {"share", Align::right},
+               {"GF/s", Align::right}});
+  const auto row = [&](std::string_view name, std::string_view phase, const std::string& calls,
+                       double seconds, double flops) {
+    table.row({std::string(name), std::string(phase), calls,
+               fmt::format("{:.3f}", 1e3 * seconds / steps),
+               fmt::format("{:.1f} %", 100 * seconds / all),
+               flops > 0 ? fmt::format("{:.1f}", 1e-9 * flops / seconds) : ""});
+  };
+  double seen = 0;
+  for (const Profile::Line& line : profile.lines()) {
+    row(line.name, line.phase == Profile::Phase::other ? "" : name_of(line.phase),
+        short_number(static_cast<double>(line.calls) / steps), line.seconds, line.flops);
+    seen += line.seconds;
+  }
+  row("between them", "", "", all - seen, 0);
+  return fmt::format("\nA step takes {:.3f} ms, mean of {} after the first:\n", 1e3 * all / steps,
+                     profile.n_warm_steps()) +
+         table.text(width);
+}
+
+}  // namespace attune
