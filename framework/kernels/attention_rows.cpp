@@ -26,6 +26,7 @@ void attend_densely(const Head<Real>& h, StripScores<Real>& scores, Scratch& scr
     const Strip& strip = scores.strip();
     for (Index r = 0; r < strip.n; ++r) {
       const Index n = scores.keys(r).count;
+      PartClock::enter(PartClock::Part::normalise);
       lse[(strip.first + r) * o.n_heads] =
           softmax_row(scores.row(r), n, static_cast<Real>(1 / o.temperature), scores.row(r));
       if (o.dropout > 0) {
@@ -33,6 +34,7 @@ void attend_densely(const Head<Real>& h, StripScores<Real>& scores, Scratch& scr
         multiply_row(factors, n, scores.row(r));
       }
     }
+    PartClock::enter(PartClock::Part::value);
     const Rows<Real> out = part(y, strip.first, strip.n);
     zero_rows(out);
     add_by_queries<Real>(strip, scores.scores(), h.v, out);
@@ -52,6 +54,7 @@ void attend_sparsely(const Head<Real>& h, StripScores<Real>& scores, Scratch& sc
       const Index i = scores.strip().first + r;
       const Real log_sum = support.find(scores.keys(r), scores.row(r));
       if (lse != nullptr) lse[i * o.n_heads] = log_sum;
+      PartClock::enter(PartClock::Part::value);
       const KeySet keys = support.keys();
       if (o.dropout > 0) {
         dropout_factors(h, i, keys, draws, factors);
@@ -150,6 +153,7 @@ void attention_by_rows(const AttentionCall<Real>& c, Rows<Real> y, View<Real> ls
             lse.size() > 0 ? lse.data() + c.rows.q_offsets[e] * o.n_heads + h : nullptr;
         dense ? attend_densely(head, scores, own, out, log_sums)
               : attend_sparsely(head, scores, own, out, log_sums);
+        PartClock::enter(PartClock::Part::other);
       });
 }
 

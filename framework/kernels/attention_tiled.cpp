@@ -5,6 +5,7 @@
 #include "kernels/attention_tile.h"
 #include "kernels/math.h"
 #include "kernels/parallel.h"
+#include "kernels/part_clock.h"
 #include "kernels/philox_simd.h"
 
 namespace attune::kernels {
@@ -108,14 +109,19 @@ void attend(const AttentionOptions& options, const Block<Real>& block) {
 
   for (Index j = 0; j < n_keys; j += kKeyTile) {
     const Tile tile(full, block.first_query, n, j, std::min(kKeyTile, n_keys - j));
+    PartClock::enter(PartClock::Part::score);
     tile_scores(tile, part(block.k, j, tile.n_keys), queries, scores);
+    PartClock::enter(PartClock::Part::normalise);
     exponentiate(tile, scores, state);
     if (options.dropout > 0) drop(tile, options, block, j, dropout.threshold(), scores);
+    PartClock::enter(PartClock::Part::value);
     for (Index i = 0; j > 0 && i < n; ++i) {
       if (state.factor[i] != Real(1)) scale_row(block.y.row(i), options.d_v, state.factor[i]);
     }
     tile_by_queries(tile, scores, part(block.v, j, tile.n_keys), j > 0, block.y);
   }
+
+  PartClock::enter(PartClock::Part::other);
 
   // A query without keys has the sum 0: its row is 0 and its lse −inf.
   const auto keep_scale = static_cast<Real>(dropout.keep_scale());

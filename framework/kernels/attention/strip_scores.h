@@ -2,6 +2,7 @@
 
 #include "kernels/attention/parts.h"
 #include "kernels/attention/select_two_stage.h"
+#include "kernels/part_clock.h"
 
 namespace attune::kernels {
 
@@ -61,6 +62,7 @@ class StripScores {
     strip_.first = next_;
     strip_.n = strip_.joined ? std::min(kStripQueries, end_ - next_) : 1;
     next_ += strip_.n;
+    PartClock::enter(PartClock::Part::score);
     strip_.joined ? score_joined() : score_one();
     for (Index r = 0; r < strip_.n; ++r) bias_.add(head_, strip_.first + r, keys(r), row(r));
     return true;
@@ -110,8 +112,11 @@ class StripScores {
     const Index blocks = s.first_mean() / kBlock * kBlock, first = s.first_mean() - blocks;
     score_.scores(head_, q, means_ + blocks * head_.k.width, first / kLanes<Real> * kLanes<Real>,
                   first + s.n_blocks, mean_scores_, 0);
+    PartClock::enter(PartClock::Part::select);
     top_k(mean_scores_ + first, s.n_blocks, s.chosen, blocks_);
-    return {0, s.candidates(blocks_, candidates_), 1, candidates_};
+    const KeySet chosen{0, s.candidates(blocks_, candidates_), 1, candidates_};
+    PartClock::enter(PartClock::Part::score);
+    return chosen;
   }
 
   const Head<Real>& head_;

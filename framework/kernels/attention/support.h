@@ -2,6 +2,7 @@
 
 #include "kernels/attention/parts.h"
 #include "kernels/dropout.h"
+#include "kernels/part_clock.h"
 #include "kernels/philox_simd.h"
 
 namespace attune::kernels {
@@ -51,10 +52,12 @@ class Support {
     Index n = keys.count;
     const bool all = options_.select == Select::all || options_.k >= n;
     if (!all) {
+      PartClock::enter(PartClock::Part::select);
       n = top_k(scores, n, options_.k, places_);
       for (Index t = 0; t < n; ++t) chosen_[t] = scores[places_[t]];
       scores = chosen_;
     }
+    PartClock::enter(PartClock::Part::normalise);
     const auto inverse_temperature = static_cast<Real>(1 / options_.temperature);
     const Real lse = normaliser_.weights(scores, n, inverse_temperature, weights_);
     size_ = 0;
