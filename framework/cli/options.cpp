@@ -63,7 +63,8 @@ const std::vector<Verb>& verbs() {
        .options =
            {
                {"out", "o", "DIR", "folder that study folders go into [results]", {}, check_folder},
-               {"threads", "", "N", "threads of a trial [all cores]", {}, check_threads},
+               {"jobs", "j", "N", "trials at once [cores / threads]", {}, check_threads},
+               {"threads", "", "N", "of a trial [one; all cores for one trial]", {}, check_threads},
                {"seeds",
                 "",
                 "LIST",

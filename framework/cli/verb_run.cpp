@@ -16,6 +16,8 @@
 #include "cli/signals.h"
 #include "cli/table.h"
 #include "launch/in_process.h"
+#include "launch/worker.h"
+#include "launch/workers.h"
 #include "storage/metadata.h"
 #include "study/outcome.h"
 #include "study/recorded_study.h"
@@ -243,11 +245,43 @@ Progress::Style style_of(const Console& console) {
   return style;
 }
 
+// What several trials do not need they give to each other: a thread a trial pays most.
+struct Workforce {
+  int threads = 1;  // a trial
+  int jobs = 1;     // trials at once
+};
+Workforce workforce(const Command& command, std::size_t n_trials) {
+  const auto cores = static_cast<int>(std::max(1L, sysconf(_SC_NPROCESSORS_ONLN)));
+  const auto given = [&command](const char* option, int otherwise) {
+    return static_cast<int>(command.integer(option).value_or(otherwise));
+  };
+  Workforce force;
+  force.threads = given("threads", n_trials > 1 ? 1 : cores);
+  force.jobs = given("jobs", std::max(1, cores / force.threads));
+  return force;
+}
+
+// This process as a worker of another start of the same command.
+ExitCode work(Session& session, const WorkerPipes& pipes) {
+  route_signals(session.stop, {SIGTERM});
+  unsetenv("ATTUNE_WORKER");
+  const Study study = load(session);
+  StudyFolder folder(
+      (std::filesystem::path(session.command.text("out").value_or("results")) / study.name())
+          .string());
+  LaunchOptions launch;
+  launch.threads = workforce(session.command, plan_places(study).size()).threads;
+  launch.stop = &session.stop;
+  launch.argv = session.argv;
+  return run_worker(pipes, study, folder, launch);
+}
+
 }  // namespace
 
 ExitCode verb_run(Session& session) {
   const Command& command = session.command;
   const Console& console = session.console;
+  if (const auto pipes = worker_pipes()) return work(session, *pipes);
   route_signals(session.stop, {SIGUSR1});  // a warning may come early, and is heeded when it can be
   const Study study = load(session);
   if (!console.json)
@@ -289,7 +323,8 @@ ExitCode verb_run(Session& session) {
                   [&] { require_same_study(study, outcome.trials, folder, session.kinds); });
     Progress progress(style_of(console));
     LaunchOptions launch;
-    launch.threads = command.threads();
+    const Workforce force = workforce(command, outcome.trials.size());
+    launch.threads = force.threads;
     if (!console.json) launch.sink = [&progress](const Event& event) { progress(event); };
     launch.stop = &session.stop;
     launch.argv = session.argv;
@@ -297,7 +332,13 @@ ExitCode verb_run(Session& session) {
     std::optional<TimeLimit> limit;
     if (const auto seconds = command.seconds("max-time")) limit.emplace(session.stop, *seconds);
     try {
-      outcome.launched = InProcessLauncher().run(study, waiting, folder, launch);
+      const int jobs = std::min(force.jobs, static_cast<int>(waiting.size()));
+      // What is rehearsed or profiled is looked at from here.
+      if (jobs > 1 && !rehearsal && !profile) {
+        outcome.launched = WorkerLauncher(jobs).run(study, waiting, folder, launch);
+      } else {
+        outcome.launched = InProcessLauncher().run(study, waiting, folder, launch);
+      }
     } catch (const InterruptedError& stopped) {
       // What is finished is told, unless a person who waits at a terminal wants it to end.
       folder.refresh();

@@ -28,6 +28,7 @@ class Started {
   // Waits at most `seconds`; true when it ended, with its code.
   bool wait(double seconds);
   int code() const { return code_; }
+  int pid() const { return pid_; }
 
  private:
   int pid_ = -1;
