@@ -58,7 +58,7 @@ const std::vector<ThirdParty>& third_party() {
 bool is_system_header(const std::string& header) {
   static const std::regex kSystem(
       "[a-z_0-9]+|(sys|linux|sanitizer)/"
-      "[a-z_]+\\.h|(unistd|fcntl|signal|dirent|poll|pthread|sched|dlfcn|cpuid|[a-z]*mmintrin|"
+      "[a-z_]+\\.h|(unistd|fcntl|signal|spawn|dirent|poll|pthread|sched|dlfcn|cpuid|[a-z]*mmintrin|"
       "immintrin)\\.h");
   return std::regex_match(header, kSystem);
 }
