@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <memory>
@@ -32,6 +33,13 @@ struct OpCall {
   const void* options = nullptr;
   bool training = false;  // false: no backward will come, and `saved` is absent
 
+  // Zeros for the fresh gradients of inputs from `first` on, for a backward that adds to those.
+  void zero_fresh(std::size_t first) {
+    for (std::size_t i = first; i < fresh.size(); ++i) {
+      if (fresh[i]) std::fill(grad_in[i].begin(), grad_in[i].end(), Real(0));
+      fresh[i] = false;
+    }
+  }
   template <class Options>
   const Options& as() const {
     return *static_cast<const Options*>(options);

@@ -7,6 +7,7 @@ namespace attune {
 std::span<const Op* const> all_ops() {
   static const std::array ops = {
       &linear_op,
+      &feed_forward_op,
       &add_bias_op,
       &sparse_linear_op,
       &add_op,

@@ -134,8 +134,9 @@ struct PositionOptions {
   void fields(FieldList& f);
 };
 
-extern const Op linear_op, add_bias_op, add_op, relu_op, silu_op, gelu_op, elu_op, elu_plus_one_op,
-    tanh_op, layer_norm_op, rms_norm_op, softmax_op, sparsemax_op, entmax15_op, embedding_op;
+extern const Op linear_op, feed_forward_op, add_bias_op, add_op, relu_op, silu_op, gelu_op, elu_op,
+    elu_plus_one_op, tanh_op, layer_norm_op, rms_norm_op, softmax_op, sparsemax_op, entmax15_op,
+    embedding_op;
 extern const Op attention_op, head_norm_op, scale_heads_op, repeat_columns_op, linear_attention_op,
     performer_features_op, project_rows_op, rope_op, position_2d_op, position_1d_op, sinusoidal_op;
 extern const Op cross_entropy_op, mse_op, binary_cross_entropy_op, dropout_op, dropout_residual_op;
@@ -177,6 +178,14 @@ Var add(Tape<Real>& t, Var a, Var b) {
 template <class Real>
 Var gelu(Tape<Real>& t, Var x, const GeluOptions& options = {}) {
   return t.apply(gelu_op, {x}, {}, options);
+}
+// gelu(x W1ᵀ + b1) W2ᵀ + b2, as one op.
+struct FeedForwardVars {
+  Var w1, b1, w2, b2;
+};
+template <class Real>
+Var feed_forward(Tape<Real>& t, Var x, const FeedForwardVars& w, const GeluOptions& options = {}) {
+  return t.apply(feed_forward_op, {x, w.w1, w.b1, w.w2, w.b2}, {}, options);
 }
 template <class Real>
 Var tanh(Tape<Real>& t, Var x) {

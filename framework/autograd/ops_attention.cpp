@@ -111,6 +111,7 @@ void forward(OpCall<Real>& c) {
 
 template <class Real>
 void backward(OpCall<Real>& c) {
+  c.zero_fresh(3);
   Scratch scratch;
   std::array<View<Real>, 3> grad;
   for (std::size_t i = 0; i < 3; ++i) {
@@ -122,7 +123,7 @@ void backward(OpCall<Real>& c) {
       kernel_options(c), kernel_rows(c), c.grad_out[0], c.in[0], c.in[1], c.in[2], c.out[0],
       c.out[1], grad[0], grad[1], grad[2], parameters(c),
       {.w = c.grad_in[4], .bias = c.grad_in[3], .table = c.grad_in[5], .gain = c.grad_in[kGain]},
-      c.grad_out[1]);
+      c.grad_out[1], {.q = c.fresh[0], .k = c.fresh[1], .v = c.fresh[2]});
 }
 
 // Scores and sums of values; backward the scores again, and the gradients of q, k, v and weights.
@@ -215,8 +216,8 @@ const Op attention_op{
                 {"widths", "[n_heads]", true}},
     .outputs = {{"y", "[n_q, n_heads·d_v]"}, {"lse", "[n_q, n_heads]", true}},
     .options = make_drawing_options<AttentionOptions>,
-    .f32 = {shapes<float>, forward<float>, backward<float>, flops<float>},
-    .f64 = {shapes<double>, forward<double>, backward<double>, flops<double>},
+    .f32 = {shapes<float>, forward<float>, backward<float>, flops<float>, true},
+    .f64 = {shapes<double>, forward<double>, backward<double>, flops<double>, true},
 };
 
 template <class Real>

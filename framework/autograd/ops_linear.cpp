@@ -1,5 +1,6 @@
 #include "autograd/op_checks.h"
 #include "autograd/ops.h"
+#include "kernels/feed_forward.h"
 #include "kernels/linear.h"
 #include "kernels/pointwise.h"
 
@@ -23,6 +24,7 @@ void forward(OpCall<Real>& c) {
 
 template <class Real>
 void backward(OpCall<Real>& c) {
+  c.zero_fresh(1);
   if (c.grad_in[0])
     kernels::linear_backward_input<Real>(c.grad_out[0], c.in[1], c.grad_in[0], c.fresh[0]);
   if (c.grad_in[1]) {
@@ -57,6 +59,45 @@ void add_bias_backward(OpCall<Real>& c) {
   if (c.grad_in[1]) kernels::linear_backward_bias<Real>(c.grad_out[0], c.grad_in[1]);
 }
 
+template <class Real>
+void feed_forward_shapes(const OpCall<Real>& c, OpShapes& s) {
+  const Shape x = rank_of(c, feed_forward_op, 0, 2), w1 = rank_of(c, feed_forward_op, 1, 2),
+              w2 = rank_of(c, feed_forward_op, 3, 2);
+  ATTUNE_CHECK(x[1] == w1[1] && w2[1] == w1[0], ShapeError,
+               "[feed_forward] x {}, w1 {} and w2 {} don't fit: they must be [n, d_in], [d_hidden, "
+               "d_in] and [d_out, d_hidden]",
+               x.text(), w1.text(), w2.text());
+  if (c.in[2]) same_shape(c, feed_forward_op, 2, {w1[0]});
+  if (c.in[4]) same_shape(c, feed_forward_op, 4, {w2[0]});
+  s.out[0] = {x[0], w2[0]};
+  s.save({x[0], w1[0]});  // GELU
+  s.save({x[0], w1[0]});  // its derivative
+}
+
+template <class Real>
+void feed_forward_forward(OpCall<Real>& c) {
+  kernels::feed_forward<Real>(c.template as<GeluOptions>().approximate, c.in[0],
+                              {c.in[1], c.in[2], c.in[3], c.in[4]}, c.saved[0], c.saved[1],
+                              c.out[0]);
+}
+
+template <class Real>
+void feed_forward_backward(OpCall<Real>& c) {
+  c.zero_fresh(1);
+  kernels::feed_forward_backward<Real>(c.grad_out[0], c.in[0], {c.in[1], c.in[2], c.in[3], c.in[4]},
+                                       c.saved[0], c.saved[1], c.grad_in[0], c.fresh[0],
+                                       {c.grad_in[1], c.grad_in[2], c.grad_in[3], c.grad_in[4]});
+}
+
+template <class Real>
+double feed_forward_flops(const OpCall<Real>& c, bool backward) {
+  const auto rows = static_cast<double>(c.in[0].dim(0)), up = static_cast<double>(c.in[1].size()),
+             down = static_cast<double>(c.in[3].size());
+  if (!backward) return 2 * rows * (up + down);
+  return 2 * rows *
+         ((bool(c.grad_in[0]) + bool(c.grad_in[1])) * up + (1 + bool(c.grad_in[3])) * down);
+}
+
 }  // namespace
 
 const Op add_bias_op{
@@ -79,6 +120,23 @@ const Op linear_op{
     .options = make_options<NoOptions>,
     .f32 = {shapes<float>, forward<float>, backward<float>, flops<float>, true},
     .f64 = {shapes<double>, forward<double>, backward<double>, flops<double>, true},
+};
+
+const Op feed_forward_op{
+    .name = "feed_forward",
+    .maths = "y = gelu(x W1ᵀ + b1) W2ᵀ + b2",
+    .inputs = {{"x", "[n, d_in]"},
+               {"w1", "[d_hidden, d_in]"},
+               {"b1", "[d_hidden]", true},
+               {"w2", "[d_out, d_hidden]"},
+               {"b2", "[d_out]", true}},
+    .indices = {},
+    .outputs = {{"y", "[n, d_out]"}},
+    .options = make_options<GeluOptions>,
+    .f32 = {feed_forward_shapes<float>, feed_forward_forward<float>, feed_forward_backward<float>,
+            feed_forward_flops<float>, true},
+    .f64 = {feed_forward_shapes<double>, feed_forward_forward<double>,
+            feed_forward_backward<double>, feed_forward_flops<double>, true},
 };
 
 }  // namespace attune

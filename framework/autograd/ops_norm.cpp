@@ -44,8 +44,9 @@ void layer_forward(OpCall<Real>& c) {
 
 template <class Real>
 void layer_backward(OpCall<Real>& c) {
+  c.zero_fresh(1);
   kernels::layer_norm_backward<Real>(c.grad_out[0], c.in[0], c.in[1], c.saved[0], c.saved[1],
-                                     c.grad_in[0], c.grad_in[1], c.grad_in[2]);
+                                     c.grad_in[0], c.grad_in[1], c.grad_in[2], c.fresh[0]);
 }
 
 template <class Real>
@@ -115,8 +116,8 @@ const Op layer_norm_op{
     .indices = {},
     .outputs = {{"y", "[n, d]"}},
     .options = make_options<NormOptions>,
-    .f32 = {layer_shapes<float>, layer_forward<float>, layer_backward<float>},
-    .f64 = {layer_shapes<double>, layer_forward<double>, layer_backward<double>},
+    .f32 = {layer_shapes<float>, layer_forward<float>, layer_backward<float>, nullptr, true},
+    .f64 = {layer_shapes<double>, layer_forward<double>, layer_backward<double>, nullptr, true},
 };
 
 const Op rms_norm_op{

@@ -9,6 +9,7 @@ template <class Real>
 Tape<Real>::Tape(Arena& arena, bool gradients) : arena_(arena), gradients_(gradients) {
   nodes_.reserve(512);
   records_.reserve(512);
+  free_.reserve(2048);
 }
 
 template <class Real>
@@ -175,12 +176,41 @@ void Tape<Real>::backward(std::span<const Seed> seeds) {
       // An input that stands twice gets two gradients.
       fresh[i] = writes && n.wants_grad && !n.grad &&
                  std::count(record->in.begin(), record->in.end(), id) == 1;
-      if (fresh[i]) n.grad = arena_.view<Real>(n.value.shape());
+      if (fresh[i]) n.grad = gradient_like(n.value);
       begin_gradient(n);
     }
     OpCall<Real> call = call_of(*record);
     call.fresh = fresh;
     run(*record->op, call, true);
+    if (recycles_) free(*record);
+  }
+}
+
+template <class Real>
+View<Real> Tape<Real>::gradient_like(View<Real> value) {
+  const auto found = std::find_if(free_.rbegin(), free_.rend(), [&](const View<Real>& memory) {
+    return memory.size() == value.size();
+  });
+  if (found == free_.rend()) return arena_.view<Real>(value.shape());
+  Real* const data = found->data();
+  free_.erase(std::next(found).base());
+  return {data, value.shape()};
+}
+
+template <class Real>
+void Tape<Real>::free(View<Real> memory) {
+  if (memory.size() > 0) free_.push_back(memory);
+}
+
+// Whoever reads an op's outputs has been differentiated before it.
+template <class Real>
+void Tape<Real>::free(const Record& record) {
+  for (const View<Real>& saved : record.saved) free(saved);
+  for (std::size_t i = 0; i < record.op->outputs.size(); ++i) {
+    const Node& n = nodes_[static_cast<std::size_t>(record.first_out) + i];
+    if (n.kept) continue;
+    free(n.value);
+    free(n.grad);
   }
 }
 
@@ -197,13 +227,16 @@ void Tape<Real>::run(const Op& op, OpCall<Real>& call, bool backward) {
 // Just before the first op adds to it, while the zeros are still in cache.
 template <class Real>
 void Tape<Real>::begin_gradient(Node& n) {
-  if (n.wants_grad && !n.grad) n.grad = arena_.zeros<Real>(n.value.shape());
+  if (!n.wants_grad || n.grad) return;
+  n.grad = gradient_like(n.value);
+  std::fill(n.grad.begin(), n.grad.end(), Real(0));
 }
 
 template <class Real>
 void Tape<Real>::reset() {
   nodes_.clear();
   records_.clear();
+  free_.clear();
   differentiated_ = Var{};
   arena_.reset();
 }

@@ -63,6 +63,12 @@ class Tape {
   };
   void backward(std::span<const Seed> seeds);
 
+  // From now on backward uses the memory of what it has no more use for, which is still in cache:
+  // gradients, values and what ops saved, of nodes that ops made. Then they can't be read after it,
+  // but for those that are kept.
+  void recycle() { recycles_ = true; }
+  void keep(Var v) { nodes_[static_cast<std::size_t>(v.id)].kept = true; }
+
   // Forgets the step: nodes, records and the arena's memory.
   void reset();
 
@@ -81,6 +87,7 @@ class Tape {
     bool wants_grad = false;
     bool consumed = false;
     bool external = false;  // its gradient lives outside the arena
+    bool kept = false;      // not recycled
   };
   struct Record {
     const Op* op;
@@ -95,6 +102,10 @@ class Tape {
   OpCall<Real> call_of(const Record& record) const;
   void refuse_second_call(Var now) const;
   void begin_gradient(Node& node);
+  // Memory that backward is done with, or from the arena.
+  View<Real> gradient_like(View<Real> value);
+  void free(View<Real> memory);
+  void free(const Record& record);
   // One of an op's functions, with its place in the profile.
   void run(const Op& op, OpCall<Real>& call, bool backward);
 
@@ -103,6 +114,8 @@ class Tape {
   std::vector<Node> nodes_;
   std::vector<Record> records_;
   Var differentiated_;
+  bool recycles_ = false;
+  std::vector<View<Real>> free_;  // the last one freed is last
   Profile* profile_ = nullptr;
 };
 

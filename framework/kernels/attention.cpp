@@ -236,9 +236,14 @@ void attention_backward(const AttentionOptions& o, const AttentionRows& rows, Ro
                         Rows<const Real> q, Rows<const Real> k, Rows<const Real> v,
                         Rows<const Real> y, View<const Real> lse, Rows<Real> dq, Rows<Real> dk,
                         Rows<Real> dv, const AttentionParameters<const Real>& parameters,
-                        const AttentionParameters<Real>& gradients, View<const Real> dlse) {
+                        const AttentionParameters<Real>& gradients, View<const Real> dlse,
+                        FreshRows fresh) {
   const AttentionCall<Real> call{o, rows, q, k, v, parameters};
-  const AttentionGradients<Real> g{dy, y, lse, dq, dk, dv, gradients, dlse};
+  const AttentionGradients<Real> g{dy, y, lse, dq, dk, dv, gradients, dlse, fresh};
+  const bool tiled = !o.widths && !is_prepared(call) && is_tiled(o);
+  if (fresh.q && !tiled) set_zero(dq);
+  if (fresh.k && !tiled) set_zero(dk);
+  if (fresh.v && !tiled) set_zero(dv);
   if (o.widths) return attention_of_widths_backward(call, g);
   check_attention<Real>(call, y);
   check_lse<Real>(call, lse);
@@ -254,7 +259,7 @@ void attention_backward(const AttentionOptions& o, const AttentionRows& rows, Ro
                "[attention_backward] dlse has shape {}, lse {}", dlse.shape().text(),
                lse.shape().text());
   if (is_prepared(call)) return attention_of_prepared_backward(call, g);
-  is_tiled(o) ? attention_tiled_backward(call, g) : attention_by_rows_backward(call, g);
+  tiled ? attention_tiled_backward(call, g) : attention_by_rows_backward(call, g);
 }
 
 template <class Real>
@@ -283,12 +288,12 @@ template void attention_backward(const AttentionOptions&, const AttentionRows&, 
                                  Rows<const float>, Rows<const float>, Rows<const float>,
                                  Rows<const float>, View<const float>, Rows<float>, Rows<float>,
                                  Rows<float>, const AttentionParameters<const float>&,
-                                 const AttentionParameters<float>&, View<const float>);
+                                 const AttentionParameters<float>&, View<const float>, FreshRows);
 template void attention_backward(const AttentionOptions&, const AttentionRows&, Rows<const double>,
                                  Rows<const double>, Rows<const double>, Rows<const double>,
                                  Rows<const double>, View<const double>, Rows<double>, Rows<double>,
                                  Rows<double>, const AttentionParameters<const double>&,
-                                 const AttentionParameters<double>&, View<const double>);
+                                 const AttentionParameters<double>&, View<const double>, FreshRows);
 template void attention_weights(const AttentionOptions&, const AttentionRows&, Rows<const float>,
                                 Rows<const float>, const AttentionParameters<const float>&,
                                 const WeightReader<float>&);

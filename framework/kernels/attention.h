@@ -116,6 +116,11 @@ void attention(const AttentionOptions& options, const AttentionRows& rows, Rows<
                Rows<const Real> k, Rows<const Real> v, Rows<Real> y, View<Real> lse,
                const AttentionParameters<const Real>& parameters = {});
 
+// Which of dq, dk and dv hold nothing yet: they are written.
+struct FreshRows {
+  bool q = false, k = false, v = false;
+};
+
 // Adds to dq, dk, dv (strides of their own) and to those gradients of parameters that are there.
 // Scores and P are rebuilt, M from its counters. With r = 1 / (1 − p̂) and J the normaliser's
 // Jacobian at P_i, over the keys that query i kept:
@@ -131,8 +136,8 @@ void attention_backward(const AttentionOptions& options, const AttentionRows& ro
                         Rows<const Real> v, Rows<const Real> y, View<const Real> lse, Rows<Real> dq,
                         Rows<Real> dk, Rows<Real> dv,
                         const AttentionParameters<const Real>& parameters = {},
-                        const AttentionParameters<Real>& gradients = {},
-                        View<const Real> dlse = {});
+                        const AttentionParameters<Real>& gradients = {}, View<const Real> dlse = {},
+                        FreshRows fresh = {});
 
 // Scores (of a query and a key, or of a query and a block's mean key) that a forward pass forms at
 // most; exactly so many unless select is two_stage_top_k.

@@ -143,6 +143,10 @@ void attention_tiled_backward(const AttentionCall<Real>& call, const AttentionGr
     const Index e = task / o.n_kv_heads, kv = task % o.n_kv_heads;
     const Index row = rows.q_offsets[e], n = rows.q_offsets[e + 1] - row;
     const Index key = rows.k_offsets[e], n_keys = rows.k_offsets[e + 1] - key;
+    // Here, where they stay in cache.
+    if (g.fresh.q) set_zero(part(g.dq.slice(kv * group * o.d_k, group * o.d_k), row, n));
+    if (g.fresh.k) set_zero(part(g.dk.slice(kv * o.d_k, o.d_k), key, n_keys));
+    if (g.fresh.v) set_zero(part(g.dv.slice(kv * o.d_v, o.d_v), key, n_keys));
     for (Index h = kv * group; h < (kv + 1) * group; ++h) {
       differentiate_head<Real>(
           o, {.dy = part(g.dy.slice(h * o.d_v, o.d_v), row, n),

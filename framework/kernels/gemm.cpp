@@ -10,26 +10,42 @@
 namespace attune::kernels {
 namespace {
 
-constexpr double kNanosecondsPerFlop = 0.01;  // about 100 GF/s
+// Of a that is contiguous by columns, as in products over tokens: both a and b are packed in pieces
+// of k that stay in cache.
+constexpr Index kPack = 256, kStep = 128;
 
-// Rows of a task, full tiles of the micro-kernel: enough rows that reading a panel of b from L2
-// pays, and few tasks in fours, so that two or four threads end together. A function of m alone.
-Index row_block(Index m) {
-  const Index tasks = (m + kMaxRowBlock - 1) / kMaxRowBlock, shared = (tasks + 3) / 4 * 4;
-  const Index rows = (m + shared - 1) / shared;
-  return std::clamp<Index>((rows + 5) / 6 * 6, 36, kMaxRowBlock);
-}
-
-// How k is cut. b is packed `pack` rows at a time, and a task runs through them in steps of `step`.
-//   a by rows (weights are b): all of b at once, k in one go where a panel of it fits L1 or L2.
-//   a by columns (gradients of weights, k counts tokens): both are packed in short pieces that stay
-//   in cache.
-struct Cut {
-  Index pack, step;
-};
-Cut cut(Index k, bool pack_a) {
-  if (pack_a) return {256, 128};
-  return {std::max<Index>(k, 1), k <= 512 ? std::max<Index>(k, 1) : 256};
+template <class Real>
+void columns_times(const char* kernel, Index m, Index n, Index k, Matrix<const Real> a,
+                   Matrix<const Real> b, Matrix<const Real> start, Matrix<Real> c) {
+  constexpr Index kWidth = kPanelWidth<Real>;
+  for (Index first = 0; first == 0 || first < k; first += kPack) {
+    const Index depth = std::min(kPack, k - first);
+    parallel_shares(
+        kernel, (m + row_block(m) - 1) / row_block(m), gemm_cost(m, n, depth), [&](Blocks& blocks) {
+          Scratch local;
+          const auto panels =
+              pack_panels<Real>(depth, n, {b.data + first * b.row, b.row, b.col}, local);
+          Real* const slice = local.allocate<Real>(kStep * kMaxRowBlock);
+          for (Index block = 0; blocks.next(block);) {
+            const Index row = block * row_block(m), height = std::min(row_block(m), m - row);
+            for (Index i = 0; i == 0 || i < depth; i += kStep) {
+              const Index length = std::min(kStep, depth - i);
+              pack_columns<Real>(height, length,
+                                 {a.data + row * a.row + (first + i) * a.col, a.row, a.col}, slice);
+              for (Index j = 0; j < n; j += kWidth) {
+                const auto to = operand(c.data + row * c.row + j, c.row);
+                multiply<Real>(
+                    height, std::min(kWidth, n - j), length,
+                    operand(static_cast<const Real*>(slice), Fixed<1>{}, Fixed<kMaxRowBlock>{}),
+                    operand(panels.data + j * depth + i * kWidth, Fixed<kWidth>{}),
+                    first + i > 0 ? operand(static_cast<const Real*>(to.data), c.row)
+                                  : operand(start.data, start.row).shifted(row, j),
+                    to);
+              }
+            }
+          }
+        });
+  }
 }
 
 }  // namespace
@@ -43,53 +59,17 @@ void gemm(const char* kernel, Index m, Index n, Index k, Matrix<const Real> a, M
                "second",
                a.row, a.col, b.row, b.col, c.row, c.col);
   if (m <= 0 || n <= 0) return;
-  constexpr Index kWidth = kPanelWidth<Real>;
-  const Index n_panels = (n + kWidth - 1) / kWidth;
-
-  const bool pack_a = a.col != 1;
-  const Cut blocks = cut(k, pack_a);
-  const Index pack = blocks.pack, step = blocks.step;
-  Scratch scratch;
-  Real* const packed = scratch.allocate<Real>(n_panels * std::min(pack, k) * kWidth);
-  for (Index first = 0; first == 0 || first < k; first += pack) {
-    const Index depth = std::min(pack, k - first);
-    const double elements = static_cast<double>(n) * static_cast<double>(depth);
-    parallel_for("gemm.pack", n_panels, 0.3 * elements, [&](Index p) {
-      const Index j = p * kWidth;
-      pack_panel<Real>(depth, std::min(kWidth, n - j),
-                       {b.data + first * b.row + j * b.col, b.row, b.col},
-                       packed + p * depth * kWidth);
-    });
-    parallel_ranges(
-        kernel, m, row_block(m), kNanosecondsPerFlop * 2 * static_cast<double>(m) * elements,
-        [&](Index begin, Index end) {
-          Scratch local;
-          Real* const slice = pack_a ? local.allocate<Real>(step * kMaxRowBlock) : nullptr;
-          for (Index i = 0; i == 0 || i < depth; i += step) {
-            const Index length = std::min(step, depth - i);
-            const Matrix<const Real> rows{a.data + begin * a.row + (first + i) * a.col, a.row,
-                                          a.col};
-            if (pack_a) pack_columns(end - begin, length, rows, slice);
-            for (Index p = 0; p < n_panels; ++p) {
-              const Index j = p * kWidth, width = std::min(kWidth, n - j);
-              const auto panel = operand(
-                  static_cast<const Real*>(packed) + (p * depth + i) * kWidth, Fixed<kWidth>{});
-              const auto to = operand(c.data + begin * c.row + j, c.row);
-              // The first block starts the chain, later ones take it up where it was put down.
-              const auto from = first + i > 0 ? operand(static_cast<const Real*>(to.data), c.row)
-                                              : operand(start.data, start.row).shifted(begin, j);
-              if (pack_a) {
-                const auto by_columns =
-                    operand(static_cast<const Real*>(slice), Fixed<1>{}, Fixed<kMaxRowBlock>{});
-                multiply<Real>(end - begin, width, length, by_columns, panel, from, to);
-              } else {
-                multiply<Real>(end - begin, width, length, operand(rows.data, rows.row), panel,
-                               from, to);
-              }
-            }
-          }
-        });
-  }
+  if (a.col != 1) return columns_times(kernel, m, n, k, a, b, start, c);
+  const Index rows = row_block(m);
+  parallel_shares(kernel, (m + rows - 1) / rows, gemm_cost(m, n, k), [&](Blocks& blocks) {
+    Scratch local;
+    const Panels<Real> panels = pack_panels(k, n, b, local);
+    for (Index block = 0; blocks.next(block);) {
+      const Index row = block * rows;
+      rows_times_panels<Real>(std::min(rows, m - row), at_row(a, row), panels, at_row(start, row),
+                              at_row(c, row));
+    }
+  });
 }
 
 template void gemm(const char*, Index, Index, Index, Matrix<const float>, Matrix<const float>,

@@ -4,6 +4,7 @@
 
 #include "kernels/gemm.h"
 #include "kernels/micro_kernel.h"
+#include "tensor/arena.h"
 
 // How operands of products are laid out for the micro-kernel.
 namespace attune::kernels {
@@ -40,6 +41,68 @@ void pack_panel(Index k, Index width, Matrix<const Real> b, Real* packed) {
       }
     }
   }
+}
+
+// b [k, n] in panels of kPanelWidth columns, each as pack_panel() has it.
+template <class Real>
+struct Panels {
+  const Real* data;
+  Index k, n;
+};
+
+// In scratch; a matrix that is as wide as a panel is one already, and stays where it is.
+template <class Real>
+Panels<Real> pack_panels(Index k, Index n, Matrix<const Real> b, Scratch& scratch) {
+  constexpr Index kWidth = kPanelWidth<Real>;
+  if (b.col == 1 && b.row == kWidth && n == kWidth) return {b.data, k, n};
+  Real* const packed = scratch.allocate<Real>((n + kWidth - 1) / kWidth * kWidth * k);
+  for (Index j = 0; j < n; j += kWidth)
+    pack_panel<Real>(k, std::min(kWidth, n - j), {b.data + j * b.col, b.row, b.col},
+                     packed + j * k);
+  return {packed, k, n};
+}
+
+// c [m, n] = start + a b, as gemm() has it, for a [m, k] whose rows are contiguous.
+template <class Real>
+void rows_times_panels(Index m, Matrix<const Real> a, const Panels<Real>& b,
+                       Matrix<const Real> start, Matrix<Real> c) {
+  constexpr Index kWidth = kPanelWidth<Real>;
+  // In one go where a panel fits L1 or L2. Later steps take the chain up where it was put down.
+  const Index step = b.k <= 512 ? std::max<Index>(b.k, 1) : 256;
+  for (Index i = 0; i == 0 || i < b.k; i += step) {
+    for (Index j = 0; j < b.n; j += kWidth) {
+      const auto to = operand(c.data + j, c.row);
+      multiply<Real>(m, std::min(kWidth, b.n - j), std::min(step, b.k - i),
+                     operand(a.data + i, a.row),
+                     operand(b.data + j * b.k + i * kWidth, Fixed<kWidth>{}),
+                     i > 0 ? operand(static_cast<const Real*>(to.data), c.row)
+                           : operand(start.data, start.row).shifted(0, j),
+                     to);
+    }
+  }
+}
+
+// Rows of a task, full tiles of the micro-kernel: enough rows that reading a panel of b from L2
+// pays, and few tasks in fours, so that two or four threads end together. A function of m alone.
+inline Index row_block(Index m) {
+  const Index tasks = (m + kMaxRowBlock - 1) / kMaxRowBlock,
+              shared = std::max<Index>((tasks + 3) / 4 * 4, 4);
+  const Index rows = (m + shared - 1) / shared;
+  return std::clamp<Index>((rows + 5) / 6 * 6, 36, kMaxRowBlock);
+}
+
+inline constexpr double kNanosecondsPerFlop = 0.01;  // about 100 GF/s
+
+// Serial ns of a product, packing included.
+inline double gemm_cost(Index m, Index n, Index k) {
+  return (kNanosecondsPerFlop * 2 * static_cast<double>(m) + 0.3) * static_cast<double>(n) *
+         static_cast<double>(k);
+}
+
+// From row i on; an absent matrix stays absent.
+template <class T>
+Matrix<T> at_row(Matrix<T> x, Index i) {
+  return {x.data == nullptr ? nullptr : x.data + i * x.row, x.row, x.col};
 }
 
 // Rows [0, rows) of a whose columns are contiguous, as [k][kMaxRowBlock].

@@ -32,7 +32,7 @@ void normalise_row(const Real* x, const Real* gain, const Real* bias, Index d, R
 // Adds one row's share to dx (if any) and to the chunk's sums.
 template <class Real>
 void backward_row(const Real* dy, const Real* x, const Real* gain, Index d, Real mean, Real rstd,
-                  Real* dx, Real* dgain, Real* dbias) {
+                  Real* dx, bool fresh, Real* dgain, Real* dbias) {
   const auto normalised = [&](Index j, auto lanes) {
     return (lanes.load(x + j) - Vec<Real>(mean)) * Vec<Real>(rstd);
   };
@@ -52,7 +52,8 @@ void backward_row(const Real* dy, const Real* x, const Real* gain, Index d, Real
   for_lanes<Real>(d, [&](Index j, auto lanes) {
     const Vec<Real> from_mean = fma(lanes.load(dy + j), lanes.load(gain + j), -mean_g);
     const Vec<Real> inner = fma(-normalised(j, lanes), mean_gx, from_mean);
-    lanes.store(dx + j, fma(Vec<Real>(rstd), inner, lanes.load(dx + j)));
+    const Vec<Real> old = fresh ? Vec<Real>(Real(0)) : lanes.load(dx + j);
+    lanes.store(dx + j, fma(Vec<Real>(rstd), inner, old));
   });
 }
 
@@ -82,7 +83,7 @@ void layer_norm(View<const Real> x, View<const Real> gain, View<const Real> bias
 template <class Real>
 void layer_norm_backward(View<const Real> dy, View<const Real> x, View<const Real> gain,
                          View<const Real> mean, View<const Real> rstd, View<Real> dx,
-                         View<Real> dgain, View<Real> dbias) {
+                         View<Real> dgain, View<Real> dbias, bool fresh_dx) {
   check_rank("layer_norm_backward", "x", x, 2);
   const Index n = x.dim(0), d = x.dim(1);
   check_shape("layer_norm_backward", "dy", dy, x.shape(), "x");
@@ -100,7 +101,8 @@ void layer_norm_backward(View<const Real> dy, View<const Real> x, View<const Rea
                     std::fill(chunk, chunk + 2 * d, Real(0));
                     for (Index i = begin; i < end; ++i) {
                       backward_row(dy.data() + i * d, x.data() + i * d, gain.data(), d, mean[i],
-                                   rstd[i], dx ? dx.data() + i * d : nullptr, chunk, chunk + d);
+                                   rstd[i], dx ? dx.data() + i * d : nullptr, fresh_dx, chunk,
+                                   chunk + d);
                     }
                   });
   if (dgain) add_chunks(sums, row_blocks(n), 2 * d, dgain);
@@ -111,11 +113,11 @@ template void layer_norm(View<const float>, View<const float>, View<const float>
                          View<float>, View<float>, View<float>);
 template void layer_norm_backward(View<const float>, View<const float>, View<const float>,
                                   View<const float>, View<const float>, View<float>, View<float>,
-                                  View<float>);
+                                  View<float>, bool);
 template void layer_norm(View<const double>, View<const double>, View<const double>, double,
                          View<double>, View<double>, View<double>);
 template void layer_norm_backward(View<const double>, View<const double>, View<const double>,
                                   View<const double>, View<const double>, View<double>,
-                                  View<double>, View<double>);
+                                  View<double>, View<double>, bool);
 
 }  // namespace attune::kernels

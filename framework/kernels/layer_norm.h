@@ -13,13 +13,13 @@ template <class Real>
 void layer_norm(View<const Real> x, View<const Real> gain, View<const Real> bias, Real eps,
                 View<Real> y, View<Real> mean, View<Real> rstd);
 
-// Adds to dx, dgain, dbias; each may be absent. With g = dy · gain:
+// Adds to dx (fresh: writes it), dgain, dbias; each may be absent. With g = dy · gain:
 //   dx = rstd · (g − mean_d(g) − x̂ · mean_d(g · x̂)),   dgain = Σ_rows dy · x̂,   dbias = Σ_rows dy.
 // x̂ is rebuilt from x rather than from y, so that gain = 0 is no special case. Sums over rows go
 // by chunks of 64, added in order.
 template <class Real>
 void layer_norm_backward(View<const Real> dy, View<const Real> x, View<const Real> gain,
                          View<const Real> mean, View<const Real> rstd, View<Real> dx,
-                         View<Real> dgain, View<Real> dbias);
+                         View<Real> dgain, View<Real> dbias, bool fresh_dx = false);
 
 }  // namespace attune::kernels

@@ -10,10 +10,10 @@
 namespace attune::kernels {
 namespace {
 
-constexpr Index kChunk = 128;  // rows packed at a time: a slice of a and a panel of b fit L1
-constexpr double kNanosecondsPerFlop = 0.01;
+constexpr Index kChunk = 128;  // rows packed at a time
+constexpr Index kSlice = 48;   // columns of a in a slice: full tiles of the micro-kernel
 
-// Columns [0, height) of a chunk of a as [rows][kMaxRowBlock], as the micro-kernel reads them;
+// Columns [0, height) of a chunk of a as [rows][kSlice], as the micro-kernel reads them;
 // while they pass, they are added to `sums`, unless that is null.
 template <class Real>
 void pack_left(Index rows, Index height, const Real* a, Index stride, Real* slice, Real* sums) {
@@ -28,7 +28,7 @@ void pack_left(Index rows, Index height, const Real* a, Index stride, Real* slic
       for (Index v = 0; v < kVectors; ++v) {
         const Vec<Real> x = load(a + i * stride + at + v * kLanes<Real>);
         total[v] += x;
-        store(slice + i * kMaxRowBlock + at + v * kLanes<Real>, x);
+        store(slice + i * kSlice + at + v * kLanes<Real>, x);
       }
     }
     for (Index v = 0; v < kVectors && sums; ++v) store(sums + at + v * kLanes<Real>, total[v]);
@@ -38,34 +38,35 @@ void pack_left(Index rows, Index height, const Real* a, Index stride, Real* slic
     for (Index i = 0; i < rows; ++i) {
       const Vec<Real> x = lanes.load(a + i * stride + at + r);
       total += x;
-      lanes.store(slice + i * kMaxRowBlock + at + r, x);
+      lanes.store(slice + i * kSlice + at + r, x);
     }
     if (sums) lanes.store(sums + at + r, total);
   });
 }
 
-// Rows [0, rows) of a part, into sums that are there.
+// Columns [begin, end) of a, over rows that fit the panels: sums begin where `fresh`, and go on
+// else.
 template <class Real>
-void add_rows(Index rows, View<const Real> a, View<const Real> b, View<Real> sum, Real* columns,
-              Real* slice, Real* panels) {
+void add_rows(Index begin, Index end, View<const Real> a, View<const Real> b, bool fresh, Real* sum,
+              Real* columns, Real* slice, Real* panels) {
   constexpr Index kWidth = kPanelWidth<Real>;
-  const Index m = a.dim(1), d = b.dim(1), n_panels = (d + kWidth - 1) / kWidth;
+  const Index rows = a.dim(0), m = a.dim(1), d = b.dim(1), n_panels = (d + kWidth - 1) / kWidth;
   // A matrix that is as wide as a panel is one already.
   const bool in_place = d == kWidth;
   for (Index p = 0; p < n_panels && !in_place; ++p)
     pack_panel<Real>(rows, std::min(kWidth, d - p * kWidth), {b.data() + p * kWidth, d, 1},
                      panels + p * kChunk * kWidth);
-  for (Index i = 0; i < m; i += kMaxRowBlock) {
-    const Index height = std::min(kMaxRowBlock, m - i);
+  for (Index i = begin; i < end; i += kSlice) {
+    const Index height = std::min(kSlice, end - i);
     pack_left(rows, height, a.data() + i, m, slice, columns ? columns + i : nullptr);
-    const auto left = operand(static_cast<const Real*>(slice), Fixed<1>{}, Fixed<kMaxRowBlock>{});
+    const auto left = operand(static_cast<const Real*>(slice), Fixed<1>{}, Fixed<kSlice>{});
     for (Index p = 0; p < n_panels; ++p) {
       const auto panel =
           operand(in_place ? b.data() : static_cast<const Real*>(panels) + p * kChunk * kWidth,
                   Fixed<kWidth>{});
-      const auto to = operand(sum.row(i) + p * kWidth, d);
+      const auto to = operand(sum + i * d + p * kWidth, d);
       multiply<Real>(height, std::min(kWidth, d - p * kWidth), rows, left, panel,
-                     operand(static_cast<const Real*>(to.data), d), to);
+                     operand(fresh ? nullptr : static_cast<const Real*>(to.data), d), to);
     }
   }
 }
@@ -89,38 +90,37 @@ void outer_products(const char* kernel, View<const Real> a, View<const Real> b, 
                     View<Real> columns) {
   constexpr Index kWidth = kPanelWidth<Real>;
   const Index n = a.dim(0), m = a.dim(1), d = b.dim(1);
-  if (n == 0) return;
+  if (n == 0 || m == 0) return;
   const Index parts = outer_parts(n), size = (n + parts - 1) / parts;
-  const Index n_columns = columns ? m : 0;
+  // Where a is wide it is halved as well, for more threads than there are parts.
+  const Index halves = m >= 4 * kSlice ? 2 : 1,
+              wide = (m + halves * kSlice - 1) / (halves * kSlice) * kSlice;
   Scratch scratch;
-  // Of the parts behind the first.
-  const View<Real> sums = scratch.view<Real>({parts - 1, m * d + n_columns});
+  // Of the second part: aᵀ b, and the sums of columns behind it.
+  const View<Real> second = scratch.view<Real>({parts - 1, m * d + m});
   const double cost = kNanosecondsPerFlop * 2 * static_cast<double>(n) *
                       (static_cast<double>(m) * static_cast<double>(d) + static_cast<double>(m));
-  parallel_for(kernel, parts, cost, [&](Index part) {
-    Real* const own = part == 0 ? sum.data() : sums.row(part - 1);
-    Real* const own_columns = part == 0 ? columns.data() : own + m * d;
-    if (part > 0) std::fill_n(own, sums.dim(1), Real(0));
+  parallel_for(kernel, parts * halves, cost, [&](Index task) {
+    const Index part = task / halves, begin = task % halves * wide, end = std::min(m, begin + wide);
+    Real* const own = part == 0 ? sum.data() : second.data();
+    Real* const own_columns = !columns ? nullptr : part == 0 ? columns.data() : own + m * d;
+    if (own_columns && part > 0) std::fill(own_columns + begin, own_columns + end, Real(0));
     Scratch local;
-    Real* const slice = local.allocate<Real>(kChunk * kMaxRowBlock);
+    Real* const slice = local.allocate<Real>(kChunk * kSlice);
     Real* const panels = local.allocate<Real>(kChunk * ((d + kWidth - 1) / kWidth * kWidth));
-    const Index end = std::min(n, (part + 1) * size);
-    for (Index i = part * size; i < end; i += kChunk) {
-      const Index rows = std::min(kChunk, end - i);
-      const View<const Real> left = rows_of(a, i, rows);
-      add_rows<Real>(rows, left, rows_of(b, i, rows), {own, {m, d}},
-                     columns ? own_columns : nullptr, slice, panels);
+    const Index first = part * size, last = std::min(n, first + size);
+    for (Index i = first; i < last; i += kChunk) {
+      const Index rows = std::min(kChunk, last - i);
+      add_rows<Real>(begin, end, rows_of(a, i, rows), rows_of(b, i, rows), part > 0 && i == first,
+                     own, own_columns, slice, panels);
     }
   });
   if (parts == 1) return;
   constexpr Index kAtOnce = 4096;
-  const double adding = 0.1 * static_cast<double>((parts - 1) * m * d);
-  parallel_ranges("outer_products.add", m * d, kAtOnce, adding, [&](Index begin, Index end) {
-    for (Index part = 0; part + 1 < parts; ++part)
-      add(sums.row(part) + begin, end - begin, sum.data() + begin);
-  });
-  for (Index part = 0; part + 1 < parts && columns; ++part)
-    add(sums.row(part) + m * d, m, columns.data());
+  parallel_ranges(
+      "outer_products.add", m * d, kAtOnce, 0.2 * static_cast<double>(m * d),
+      [&](Index begin, Index end) { add(second.data() + begin, end - begin, sum.data() + begin); });
+  if (columns) add(second.data() + m * d, m, columns.data());
 }
 
 template void outer_products(const char*, View<const float>, View<const float>, View<float>,

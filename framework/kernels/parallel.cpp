@@ -1,16 +1,12 @@
 #include "kernels/parallel.h"
 
 #include <tbb/global_control.h>
-#include <tbb/parallel_for.h>
 #include <tbb/task_arena.h>
 #include <xmmintrin.h>
 
 #include <optional>
 #include <thread>
-
-#ifdef ATTUNE_TSAN
-#include <sanitizer/tsan_interface.h>
-#endif
+#include <utility>
 
 namespace attune::kernels {
 namespace {
@@ -32,37 +28,6 @@ class CurrentThreads {
   Threads* outer_;
 };
 
-// ThreadSanitizer cannot see how libtbb, which is not instrumented, hands work over and back. This
-// file is compiled without it in the tsan preset, and tells it the two edges of a loop: what the
-// caller wrote is seen by every block, what the blocks wrote is seen by the caller.
-struct Handover {
-#ifdef ATTUNE_TSAN
-  char to_blocks = 0, to_caller = 0;
-  void give() { __tsan_release(&to_blocks); }
-  void begin_block() { __tsan_acquire(&to_blocks); }
-  void end_block() { __tsan_release(&to_caller); }
-  void take_back() { __tsan_acquire(&to_caller); }
-#else
-  void give() {}
-  void begin_block() {}
-  void end_block() {}
-  void take_back() {}
-#endif
-};
-
-// The edges as scopes, so that a block that throws has them too.
-struct BlockOf {
-  explicit BlockOf(Handover& h) : handover(h) { handover.begin_block(); }
-  ~BlockOf() { handover.end_block(); }
-  BlockOf(const BlockOf&) = delete;
-  BlockOf& operator=(const BlockOf&) = delete;
-  Handover& handover;
-};
-struct TakenBack {
-  ~TakenBack() { handover.take_back(); }
-  Handover& handover;
-};
-
 }  // namespace
 
 FlushSubnormals::FlushSubnormals() : saved_(_mm_getcsr()) {
@@ -70,11 +35,13 @@ FlushSubnormals::FlushSubnormals() : saved_(_mm_getcsr()) {
 }
 FlushSubnormals::~FlushSubnormals() { _mm_setcsr(saved_); }
 
+// oneTBB has the threads: it starts no more than the machine has cores unless told to, and keeps
+// them from one run to the next. The loops are the crew's.
 struct Threads::Arena {
-  // TBB starts no more workers than the machine has cores unless told to; the smallest limit alive
-  // counts, so only a larger one is set.
-  std::optional<tbb::global_control> limit;
+  std::optional<tbb::global_control>
+      limit;  // the smallest alive counts, so only a larger one is set
   tbb::task_arena arena;
+  Crew* crew = nullptr;  // of the run under way
 
   explicit Arena(int n) : arena(n) {
     if (n > static_cast<int>(std::thread::hardware_concurrency())) {
@@ -90,42 +57,48 @@ Threads::Threads(int n) : count_(n) {
 
 Threads::~Threads() = default;
 
-void Threads::run_block(detail::BlockRef f) {
-  Handover handover;
-  handover.give();
-  const TakenBack taken_back{handover};
-  arena_->arena.execute([&] {
-    const FlushSubnormals flush;
-    const CurrentThreads current(this);
-    const BlockOf block(handover);
-    f(0);
-  });
+void Threads::run_work(WorkRef f) {
+  const FlushSubnormals flush;
+  const CurrentThreads current(this);
+  Blocks once(1);
+  if (count_ == 1) return f(once);
+  // Shared with tasks that begin late, after the run.
+  const auto crew = std::make_shared<Crew>(count_);
+  for (int member = 1; member < count_; ++member)
+    arena_->arena.enqueue([crew, member] {
+      const FlushSubnormals flush_here;
+      crew->serve(member);
+    });
+  struct Ended {
+    Arena& arena;
+    Crew* outer;
+    Crew& crew;
+    ~Ended() {
+      arena.crew = outer;
+      crew.dismiss();
+      crew.wait_for_all_to_go();
+    }
+  } const ended{*arena_, std::exchange(arena_->crew, crew.get()), *crew};
+  f(once);
 }
 
-void Threads::split(const char* kernel, Index n_blocks, detail::BlockRef f) {
+void Threads::split(const char* kernel, Index n_blocks, WorkRef f) {
   auto entry = splits_.find(std::string_view(kernel));
   if (entry == splits_.end()) entry = splits_.emplace(kernel, 0).first;
   ++entry->second;
-  Handover handover;
-  handover.give();
-  const TakenBack taken_back{handover};
-  tbb::parallel_for(tbb::blocked_range<Index>(0, n_blocks),
-                    [f, &handover](const tbb::blocked_range<Index>& range) {
-                      const FlushSubnormals flush;
-                      const CurrentThreads none(nullptr);
-                      const BlockOf blocks(handover);
-                      for (Index block = range.begin(); block < range.end(); ++block) f(block);
-                    });
+  const CurrentThreads none(nullptr);
+  arena_->crew->loop(n_blocks, f);
 }
 
-void detail::parallel_for(const char* kernel, Index n_blocks, double cost, BlockRef f) {
+void detail::parallel_shares(const char* kernel, Index n_blocks, double cost, WorkRef f) {
   if (n_blocks > 1 && cost >= kSerialGrain && current_threads != nullptr &&
       current_threads->count() > 1) {
     current_threads->split(kernel, n_blocks, f);
     return;
   }
   const FlushSubnormals flush;
-  for (Index block = 0; block < n_blocks; ++block) f(block);
+  Blocks all(n_blocks);
+  if (n_blocks > 0) f(all);
 }
 
 }  // namespace attune::kernels

@@ -8,6 +8,7 @@
 #include <type_traits>
 
 #include "base/shape.h"
+#include "kernels/crew.h"
 
 namespace attune::kernels {
 
@@ -27,20 +28,7 @@ class FlushSubnormals {
 
 namespace detail {
 
-// A callable by reference, so that a loop allocates nothing.
-struct BlockRef {
-  void* callable;
-  void (*call)(void* callable, Index block);
-  void operator()(Index block) const { call(callable, block); }
-};
-
-template <class F>
-BlockRef block_ref(F& f) {
-  return {const_cast<void*>(static_cast<const void*>(&f)),
-          [](void* callable, Index block) { (*static_cast<F*>(callable))(block); }};
-}
-
-void parallel_for(const char* kernel, Index n_blocks, double cost, BlockRef f);
+void parallel_shares(const char* kernel, Index n_blocks, double cost, WorkRef f);
 
 }  // namespace detail
 
@@ -60,8 +48,8 @@ class Threads {
   // flushed. What f throws reaches the caller.
   template <class F>
   void run(F&& f) {
-    auto once = [&](Index) { f(); };
-    run_block(detail::block_ref(once));
+    auto once = [&](Blocks&) { f(); };
+    run_work(work_ref(once));
   }
 
   // How often a parallel_for of each name really split since construction. Tests ask it, because
@@ -69,11 +57,11 @@ class Threads {
   const std::map<std::string, std::int64_t, std::less<>>& splits() const { return splits_; }
 
  private:
-  friend void detail::parallel_for(const char*, Index, double, detail::BlockRef);
+  friend void detail::parallel_shares(const char*, Index, double, WorkRef);
   struct Arena;
 
-  void run_block(detail::BlockRef f);
-  void split(const char* kernel, Index n_blocks, detail::BlockRef f);
+  void run_work(WorkRef f);
+  void split(const char* kernel, Index n_blocks, WorkRef f);
 
   int count_;
   std::unique_ptr<Arena> arena_;
@@ -81,7 +69,7 @@ class Threads {
 };
 
 // Below this much serial work (ns) a split costs more than it saves.
-inline constexpr double kSerialGrain = 20'000;
+inline constexpr double kSerialGrain = 6'000;
 
 // Calls f(block) for every block in [0, n_blocks), in any order, on the threads of the enclosing
 // Threads::run.
@@ -94,7 +82,18 @@ inline constexpr double kSerialGrain = 20'000;
 // don't depend on the thread count.
 template <class F>
 void parallel_for(const char* kernel, Index n_blocks, double cost, F&& f) {
-  detail::parallel_for(kernel, n_blocks, cost, detail::block_ref(f));
+  auto all = [&](Blocks& blocks) {
+    for (Index block = 0; blocks.next(block);) f(block);
+  };
+  detail::parallel_shares(kernel, n_blocks, cost, work_ref(all));
+}
+
+// The same for work that a thread prepares once for all its blocks: f(blocks) on each thread that
+// has any. What one core has just written costs another some 20 ns a line to read, more than
+// packing 16 numbers of its own.
+template <class F>
+void parallel_shares(const char* kernel, Index n_blocks, double cost, F&& f) {
+  detail::parallel_shares(kernel, n_blocks, cost, work_ref(f));
 }
 
 // The same over [0, n) in ranges of `block` elements, the last one shorter: f(begin, end).

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <utility>
 
 #include "nn/pass.h"
 
@@ -20,6 +21,11 @@ class Linear {
   template <class Real>
   Var operator()(const Pass<Real>& pass, Var x) const {
     return linear(pass.tape, x, pass[weight_], pass[bias_]);
+  }
+  // Its weight and bias, for ops that take those of several layers.
+  template <class Real>
+  std::pair<Var, Var> vars(const Pass<Real>& pass) const {
+    return {pass[weight_], pass[bias_]};
   }
   // Of sparse rows, where `rows` are; of dense ones where there are none.
   template <class Real>
@@ -66,7 +72,9 @@ class Mlp {
   Mlp(Registry& r, const std::string& path, Index d, Index d_hidden);
   template <class Real>
   Var operator()(const Pass<Real>& pass, Var x) const {
-    return second_(pass, gelu(pass.tape, first_(pass, x)));
+    const auto [w1, b1] = first_.vars(pass);
+    const auto [w2, b2] = second_.vars(pass);
+    return feed_forward(pass.tape, x, {w1, b1, w2, b2});
   }
 
  private:

@@ -28,6 +28,7 @@ Learner<Real>::Learner(const LearnerOptions& options, const RowSpec& data, std::
   registry_.finish();
   values_ = std::make_unique<ParameterBlock<Real>>(registry_);
   grads_ = std::make_unique<ParameterBlock<Real>>(registry_);
+  training_tape_.recycle();
   optimiser_ = std::make_unique<Optimiser<Real>>(registry_, options.optim);
   initialise(registry_, seed, *values_);
   for (const std::string& name : registry_.streams())
@@ -78,6 +79,8 @@ typename Learner<Real>::Step Learner<Real>::differentiate(const Batch& batch, In
   }
   const Var logits = logits_of(training_tape_, p, batch);
   const Var loss = loss_of(training_tape_, options_.loss, logits, batch.targets());
+  training_tape_.keep(logits);
+  training_tape_.keep(loss);
   training_tape_.backward(loss);
   logits_ = training_tape_.value(logits);
 

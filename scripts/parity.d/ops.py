@@ -61,6 +61,18 @@ def gelu(rng, choices, number):
     return {"x": any_shape(rng)}, o, lambda t, o: {"y": F.gelu(t["x"], approximate=o["approximate"])}
 
 
+@op
+def feed_forward(rng, choices, number):
+    n, d_in, d_hidden, d_out = size(rng, 300), size(rng, 90), size(rng, 300), size(rng, 90)
+    a = {"x": normal(rng, n, d_in), "w1": normal(rng, d_hidden, d_in, scale=d_in**-0.5), "w2": normal(rng, d_out, d_hidden, scale=d_hidden**-0.5)}
+    if number % 4:
+        a["b1"] = normal(rng, d_hidden)
+    if number % 5:
+        a["b2"] = normal(rng, d_out)
+    o = [{}, {"approximate": "none"}, {"approximate": "tanh"}][number % 3]
+    return a, o, lambda t, o: {"y": F.linear(F.gelu(F.linear(t["x"], t["w1"], t.get("b1")), approximate=o["approximate"]), t["w2"], t.get("b2"))}
+
+
 def row_normaliser(kind):
     def case(rng, choices, number):
         n, c = size(rng, 40), size(rng, 150)

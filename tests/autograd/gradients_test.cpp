@@ -38,6 +38,19 @@ void matrix_cases(Cases& cases) {
     cases["linear"].push_back({what + " without bias",
                                {input("x", s), input("weight", {4, d})},
                                [](auto& t, auto v) { return linear(t, v[0], v[1]); }});
+    for (const GeluForm form : {GeluForm::erf, GeluForm::tanh})
+      cases["feed_forward"].push_back(
+          {what,
+           {input("x", s), input("w1", {7, d}), input("b1", {7}), input("w2", {n + 1, 7}),
+            input("b2", {n + 1})},
+           [form](auto& t, auto v) {
+             return feed_forward(t, v[0], {v[1], v[2], v[3], v[4]}, {form});
+           }});
+    cases["feed_forward"].push_back({what + " without biases",
+                                     {input("x", s), input("w1", {5, d}), input("w2", {3, 5})},
+                                     [](auto& t, auto v) {
+                                       return feed_forward(t, v[0], {v[1], {}, v[2], {}});
+                                     }});
     cases["add_bias"].push_back({what, {input("x", s), input("bias", {d})}, [](auto& t, auto v) {
                                    return add_bias(t, v[0], v[1]);
                                  }});

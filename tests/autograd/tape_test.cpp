@@ -39,6 +39,38 @@ TEST_F(TapeTest, ANodeThatIsUsedTwiceGetsBothGradients) {
   EXPECT_EQ(ga[0], 4.0);
 }
 
+// Two layers and a node that is used twice, with the memory of what is done with and without.
+TEST_F(TapeTest, RecyclingChangesNoGradientAndLeavesWhatIsKept) {
+  std::vector<double> x(12), w(16), v(16), gx, gw, gv;
+  for (std::size_t i = 0; i < x.size(); ++i) x[i] = 0.3 * static_cast<double>(i) - 1.5;
+  for (std::size_t i = 0; i < w.size(); ++i)
+    w[i] = v[15 - i] = 0.2 * static_cast<double>(i % 7) - 0.4;
+  const std::vector<std::int32_t> targets{1, 0, 3};
+  std::vector<std::vector<double>> found;
+  for (const bool recycles : {false, true}) {
+    Arena memory;
+    Tape<double> t{memory};
+    if (recycles) t.recycle();
+    for (int step = 0; step < 3; ++step) {
+      t.reset();
+      gx.assign(12, 0), gw.assign(16, 0), gv.assign(16, 0);
+      const Var in = t.parameter({x.data(), {3, 4}}, {gx.data(), {3, 4}}),
+                first = t.parameter({w.data(), {4, 4}}, {gw.data(), {4, 4}}),
+                second = t.parameter({v.data(), {4, 4}}, {gv.data(), {4, 4}});
+      const Var a1 = gelu(t, linear(t, in, first)), a2 = add(t, gelu(t, linear(t, a1, second)), a1);
+      const Var logits = linear(t, a2, first), loss = cross_entropy(t, logits, ids(targets));
+      t.keep(logits);
+      const std::vector<double> kept(t.value(logits).begin(), t.value(logits).end());
+      t.backward(loss);
+      EXPECT_EQ(kept, std::vector<double>(t.value(logits).begin(), t.value(logits).end()));
+    }
+    for (const auto& g : {gx, gw, gv}) found.push_back(g);
+    found.push_back({static_cast<double>(memory.high_water())});
+  }
+  for (std::size_t i = 0; i < 3; ++i) EXPECT_EQ(found[i], found[i + 4]);
+  EXPECT_LT(found[7], found[3]);
+}
+
 TEST_F(TapeTest, GradientsAddToWhatIsThere) {
   const Var x = leaf(a, ga, {1, 1});
   ga[0] = 10;

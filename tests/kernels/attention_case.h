@@ -123,10 +123,10 @@ struct AttentionCase {
     attention<Real>(options, rows(), q.view(), k.view(), v.view(), y.view(), lse_view(),
                     parameters());
   }
-  void backward() {
+  void backward(FreshRows fresh = {}) {
     attention_backward<Real>(options, rows(), dy.view(), q.view(), k.view(), v.view(), y.view(),
-                             lse_view(), dq.view(), dk.view(), dv.view(), parameters(),
-                             gradients());
+                             lse_view(), dq.view(), dk.view(), dv.view(), parameters(), gradients(),
+                             {}, fresh);
   }
   // Inputs that have gradients under these options.
   std::vector<std::pair<A*, A*>> inputs() {

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <limits>
 
 #include "kernels/attention/parts.h"
 #include "tests/kernels/attention_case.h"
@@ -133,6 +134,21 @@ TEST(AttentionCells, GradientsMatchCentralDifferencesOfTheFormula) {
       EXPECT_NEAR((objective(h) - objective(-h)) / (2 * h), expected, 2e-8 * magnitude);
       *input = x;
     }
+  }
+}
+
+TEST(AttentionCells, FreshGradientsAreWritten) {
+  for (const Cell& cell : computed_cells()) {
+    SCOPED_TRACE(cell.name);
+    AttentionCase<float> zeros(cell.options, kLengths);
+    zeros.forward();
+    AttentionCase<float> fresh = zeros;
+    for (auto* x : {&fresh.dq, &fresh.dk, &fresh.dv})
+      std::fill(x->view().begin(), x->view().end(), std::numeric_limits<float>::quiet_NaN());
+    zeros.backward();
+    fresh.backward({.q = true, .k = true, .v = true});
+    ASSERT_TRUE(same_bits(fresh.dq, zeros.dq) && same_bits(fresh.dk, zeros.dk) &&
+                same_bits(fresh.dv, zeros.dv));
   }
 }
 

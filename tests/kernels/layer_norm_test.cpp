@@ -57,6 +57,21 @@ TYPED_TEST(LayerNorm, AgreesWithThePlainLoops) {
   }
 }
 
+TYPED_TEST(LayerNorm, AFreshGradientIsWritten) {
+  using Real = TypeParam;
+  for (const Shape& shape : {Shape{1, 3}, {70, 33}, {5, 64}}) {
+    const Index n = shape[0], d = shape[1];
+    const auto x = Array<Real>::random(shape, 1), dy = Array<Real>::random(shape, 2),
+               gain = Array<Real>::random({d}, 3);
+    const auto saved = forward(x, gain, nullptr);
+    Array<Real> zeros(shape, 0), fresh(shape, std::numeric_limits<Real>::quiet_NaN());
+    for (auto* dx : {&zeros, &fresh})
+      layer_norm_backward(in(dy), in(x), in(gain), in(saved.mean), in(saved.rstd), dx->view(), {},
+                          {}, dx == &fresh);
+    EXPECT_TRUE(testing::same_bits(fresh, zeros)) << n;
+  }
+}
+
 // A one-pass variance, mean(x²) − mean(x)², loses every digit here: 1e4² is 2²⁶.
 TYPED_TEST(LayerNorm, ALargeMeanDoesNotDrownTheVariance) {
   auto x = Array<TypeParam>::random({4, 48}, 5);

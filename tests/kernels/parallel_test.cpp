@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstring>
 #include <limits>
+#include <mutex>
 #include <set>
 #include <stdexcept>
 #include <thread>
@@ -101,6 +102,86 @@ TEST(Parallel, AnExceptionReachesTheCallerAndTheThreadsStayUsable) {
     std::atomic<int> runs = 0;
     threads.run([&] { parallel_for("loop", 64, kWorthSplitting, [&](Index) { ++runs; }); });
     EXPECT_EQ(runs, 64);
+  }
+}
+
+// A thread prepares once for all its blocks, whoever gets how many.
+TEST(Parallel, SharesArePreparedOncePerThread) {
+  for (const int count : {1, 2, 4}) {
+    Threads threads(count);
+    threads.run([&] {
+      for (int loop = 0; loop < 200; ++loop) {
+        std::atomic<int> prepared = 0, done = 0;
+        parallel_shares("loop", 37, kWorthSplitting, [&](Blocks& blocks) {
+          ++prepared;
+          int own = 0;
+          for (Index block = 0; blocks.next(block);) ++own;
+          EXPECT_GT(own, 0);
+          done += own;
+        });
+        EXPECT_EQ(done, 37);
+        EXPECT_TRUE(prepared >= 1 && prepared <= count) << prepared;
+      }
+    });
+  }
+}
+
+// What a thread prepared, and what the caller has, may be used until the last block is over.
+TEST(Parallel, NothingOfALoopOutlivesIt) {
+  Threads threads(4);
+  threads.run([&] {
+    for (int loop = 0; loop < 2000; ++loop) {
+      std::atomic<bool> over = false;
+      parallel_shares("loop", 3, kWorthSplitting, [&](Blocks& blocks) {
+        for (Index block = 0; blocks.next(block);) EXPECT_FALSE(over);
+        EXPECT_FALSE(over);
+      });
+      over = true;
+    }
+  });
+}
+
+TEST(Parallel, MillionsOfBlocksRunOnce) {
+  constexpr Index kMany = 3'000'000;
+  std::vector<std::uint8_t> runs(kMany);
+  Threads threads(2);
+  threads.run([&] {
+    parallel_for("loop", kMany, kWorthSplitting,
+                 [&](Index b) { ++runs[static_cast<std::size_t>(b)]; });
+  });
+  for (const auto n : runs) ASSERT_EQ(n, 1);
+}
+
+TEST(Parallel, WhatIsThrownWhilePreparingReachesTheCaller) {
+  Threads threads(2);
+  threads.run([&] {
+    EXPECT_THROW(parallel_shares("loop", 8, kWorthSplitting,
+                                 [](Blocks&) { throw ShapeError("nothing is prepared"); }),
+                 ShapeError);
+    std::atomic<int> runs = 0;
+    parallel_for("after", 8, kWorthSplitting, [&](Index) { ++runs; });
+    EXPECT_EQ(runs, 8);
+  });
+}
+
+// Members that slept come back, and a run after a run has its threads again.
+TEST(Parallel, ThreadsComeBackAfterAPause) {
+  Threads threads(2);
+  for (int round = 0; round < 3; ++round) {
+    threads.run([&] {
+      std::this_thread::sleep_for(std::chrono::milliseconds(30));
+      std::set<std::thread::id> seen;
+      std::atomic<int> inside = 0;
+      std::mutex mutex;
+      const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+      parallel_for("loop", 2, kWorthSplitting, [&](Index) {
+        ++inside;
+        while (inside < 2 && std::chrono::steady_clock::now() < deadline) std::this_thread::yield();
+        const std::lock_guard lock(mutex);
+        seen.insert(std::this_thread::get_id());
+      });
+      EXPECT_EQ(seen.size(), 2U);
+    });
   }
 }
 

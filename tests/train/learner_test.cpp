@@ -28,11 +28,11 @@ const std::set<std::string> kSplit = {"accumulate",
                                       "adam",
                                       "attention",
                                       "attention_backward",
-                                      "chain",
                                       "dropout_backward",
                                       "dropout_residual",
+                                      "feed_forward",
+                                      "feed_forward_backward",
                                       "fill_uniform",
-                                      "gelu",
                                       "grid_positions",
                                       "layer_norm",
                                       "layer_norm_backward",
@@ -41,7 +41,8 @@ const std::set<std::string> kSplit = {"accumulate",
                                       "linear_backward_weight",
                                       "mean_pool",
                                       "mean_pool_backward",
-                                      "scale"};
+                                      "scale",
+                                      "squared_norm"};
 
 struct Trained {
   std::vector<float> values;

@@ -39,6 +39,7 @@ struct AttentionGradients {
   Rows<Real> dq, dk, dv;
   AttentionParameters<Real> parameters;
   View<const Real> dlse = {};  // absent where nobody asked for lse's
+  FreshRows fresh = {};        // the tiled driver's; others are given zeros
 };
 
 // Heads of different widths: runs of one width, each an attention() of its own.

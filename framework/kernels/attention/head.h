@@ -16,6 +16,11 @@ Rows<T> part(Rows<T> rows, Index first, Index n) {
   return {rows.row(first), n, rows.width, rows.stride};
 }
 
+template <class Real>
+void set_zero(Rows<Real> rows) {
+  for (Index i = 0; i < rows.n; ++i) std::fill_n(rows.row(i), rows.width, Real(0));
+}
+
 // Keys of one query, rising: first, first + step, … (count of them); with a list, list[t] − first.
 struct KeySet {
   Index first = 0, count = 0, step = 1;
