@@ -41,9 +41,48 @@ struct Tile {
   Index reach(Index i) const { return std::min(n_keys, diagonal + (i / kStrip + 1) * kStrip); }
   // First query of the strip of queries that see key j.
   Index first_seer(Index j) const { return j < diagonal ? 0 : (j - diagonal) / kStrip * kStrip; }
+  // Of the vectors of queries from `begin` on, the first that has a query in a strip that sees key
+  // j.
+  template <class Real>
+  Index first_vector(Index j, Index begin) const {
+    return j < diagonal ? 0 : std::max<Index>(first_seer(j) - begin, 0) / kLanes<Real>;
+  }
   // Keys that query i sees.
   Index seen(Index i) const { return std::min(n_keys, diagonal + i + 1); }
 };
+
+// What dropout needs to know of a block of queries and a tile of keys.
+struct Drop {
+  std::uint64_t key;
+  std::uint32_t head, example, step, threshold;
+  Index group, first_key;
+
+  DropoutDraws draws(Index key_of_tile) const {
+    return {key, head, static_cast<std::uint32_t>(first_key + key_of_tile), example, step, group};
+  }
+};
+
+// f(Fixed<n>, v) for every four vectors of the tile's queries, or those that are left: n of them
+// from the v-th on. Their sums are in registers then.
+template <class Real, class F>
+void by_vectors(const Tile& tile, F&& f) {
+  const auto vectors = static_cast<int>(tile.vectors<Real>());
+  for (int v = 0; v < vectors; v += 4) {
+    switch (std::min(vectors - v, 4)) {
+      case 4:
+        f(Fixed<4>{}, v);
+        break;
+      case 3:
+        f(Fixed<3>{}, v);
+        break;
+      case 2:
+        f(Fixed<2>{}, v);
+        break;
+      default:
+        f(Fixed<1>{}, v);
+    }
+  }
+}
 
 // rows [n ≤ kBlock][width] as [width][kBlock] times `factor`; lanes from n up to a whole vector are
 // 0.

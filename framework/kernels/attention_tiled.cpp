@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <limits>
+#include <optional>
 
 #include "kernels/attention/drivers.h"
 #include "kernels/attention_tile.h"
@@ -33,52 +34,67 @@ struct Softmax {
   alignas(64) Real max[kBlock], sum[kBlock], factor[kBlock];
 };
 
-// scores → powers of two, relative to the running maximum; what a query does not see becomes 0.
-// `factor` is what the sums so far had to be multiplied by.
-template <class Real>
-void exponentiate(const Tile& tile, Real* scores, Softmax<Real>& state) {
+// Vectors [first, first + kV) of the tile's queries: scores → powers of two, relative to the
+// running maximum; what a query does not see becomes 0, and so does what is dropped, after it was
+// summed. `factor` is what the sums so far had to be multiplied by.
+template <int kV, bool kDropout, class Real>
+void exponentiate(const Tile& tile, int first, const Drop& dropout, Real* scores,
+                  Softmax<Real>& state) {
   using V = Vec<Real>;
-  for (Index i = 0; i < tile.n_queries; i += kLanes<Real>) {
-    Real* const column = scores + i;
-    const Index reach = tile.reach(i);
-    for (Index j = tile.seen(i); j < reach; ++j) {
+  constexpr Index kN = kLanes<Real>;
+  const Index begin = first * kN, reach = tile.reach(begin + (kV - 1) * kN);
+  Real* const columns = scores + begin;
+  const auto first_vector = [&](Index j) { return tile.first_vector<Real>(j, begin); };
+  for (Index v = 0; v < kV; ++v) {
+    const Index i = begin + v * kN;
+    for (Index j = tile.seen(i); j < tile.reach(i); ++j) {
       const Mask<Real> hidden{lane_numbers<Real>() <
                               static_cast<typename V::Int>(j - tile.diagonal - i)};
-      store(column + j * kBlock, select(hidden, V(-kInfinity<Real>), load(column + j * kBlock)));
+      Real* const p = columns + j * kBlock + v * kN;
+      store(p, select(hidden, V(-kInfinity<Real>), load(p)));
     }
-    const V old_max = load(state.max + i);
-    V new_max[4] = {old_max, old_max, old_max, old_max};  // four chains hide the latency
-    for (Index j = 0; j < reach; ++j)
-      new_max[j % 4] = max(load(column + j * kBlock), new_max[j % 4]);
-    const V top = max(max(new_max[0], new_max[1]), max(new_max[2], new_max[3]));
-    const V base = select(top == V(-kInfinity<Real>), V(Real(0)), top);  // −inf − −inf would be NaN
-    const V factor = exp2(old_max - base);
-    V total = load(state.sum + i) * factor;
-    for (Index j = 0; j < reach; ++j) {
-      const V power = exp2(load(column + j * kBlock) - base);
-      total += power;
-      store(column + j * kBlock, power);
-    }
-    store(state.max + i, top);
-    store(state.sum + i, total);
+  }
+  V top[2][kV], total[kV], base[kV];
+  for (int v = 0; v < kV; ++v) top[0][v] = top[1][v] = load(state.max + begin + v * kN);
+  const auto raise = [&](Index j, V(&tops)[kV], Index from) {
+#pragma GCC unroll 4
+    for (int v = 0; v < kV; ++v)
+      if (v >= from) tops[v] = max(load(columns + j * kBlock + v * kN), tops[v]);
+  };
+  Index j = 0;
+  for (const Index seen = std::min(tile.diagonal, reach) / 2 * 2; j < seen; j += 2) {
+    raise(j, top[0], 0);  // two chains hide the latency
+    raise(j + 1, top[1], 0);
+  }
+  for (; j < reach; ++j) raise(j, top[0], first_vector(j));
+  for (int v = 0; v < kV; ++v) {
+    const Index i = begin + v * kN;
+    const V old_max = load(state.max + i), now = max(top[1][v], top[0][v]);
+    base[v] = select(now == V(-kInfinity<Real>), V(Real(0)), now);  // −inf − −inf would be NaN
+    const V factor = exp2(old_max - base[v]);
+    total[v] = load(state.sum + i) * factor;
+    store(state.max + i, now);
     store(state.factor + i, factor);
   }
-}
-
-template <class Real>
-void drop(const Tile& tile, const AttentionOptions& options, const Block<Real>& block,
-          Index first_key, std::uint32_t threshold, Real* powers) {
-  const auto group = block.first_query / kBlock;
-  for (Index j = 0; j < tile.n_keys; ++j) {
-    const DropoutDraws draws(options.stream_key, block.head,
-                             static_cast<std::uint32_t>(first_key + j), block.example, options.step,
-                             group);
-    for (Index i = tile.first_seer(j); i < tile.n_queries; i += kLanes<Real>) {
-      Real* const p = powers + j * kBlock + i;
-      store(p, select(draws.kept<Real>(static_cast<int>(i / kLanes<Real>), threshold), load(p),
-                      Real(0)));
+  const auto raise_to_power = [&](Index key, Index from) {
+    std::optional<DropoutDraws> draws;
+    if constexpr (kDropout) draws.emplace(dropout.draws(key));
+#pragma GCC unroll 4
+    for (int v = 0; v < kV; ++v) {
+      if (v < from) continue;
+      Real* const p = columns + key * kBlock + v * kN;
+      const V power = exp2(load(p) - base[v]);
+      total[v] += power;
+      if constexpr (kDropout) {
+        store(p, select(draws->template kept<Real>(first + v, dropout.threshold), power, Real(0)));
+      } else {
+        store(p, power);
+      }
     }
-  }
+  };
+  for (j = 0; j < std::min(tile.diagonal, reach); ++j) raise_to_power(j, 0);
+  for (; j < reach; ++j) raise_to_power(j, first_vector(j));
+  for (int v = 0; v < kV; ++v) store(state.sum + begin + v * kN, total[v]);
 }
 
 template <class Real>
@@ -95,6 +111,9 @@ void attend(const AttentionOptions& options, const Block<Real>& block) {
   constexpr double kLog2e = 1.4426950408889634074, kLn2 = 0.69314718055994530942;
   const DropoutOptions dropout{options.dropout, options.stream_key, options.step};
   const Index n = block.q.n;
+  Drop drop{
+      options.stream_key,         block.head, block.example, options.step, dropout.threshold(),
+      block.first_query / kBlock, 0};
   const bool full = options.pattern == Pattern::full;
   const Index n_keys = full ? block.k.n : std::min(block.k.n, block.first_query + n);
 
@@ -112,8 +131,11 @@ void attend(const AttentionOptions& options, const Block<Real>& block) {
     PartClock::enter(PartClock::Part::score);
     tile_scores(tile, part(block.k, j, tile.n_keys), queries, scores);
     PartClock::enter(PartClock::Part::normalise);
-    exponentiate(tile, scores, state);
-    if (options.dropout > 0) drop(tile, options, block, j, dropout.threshold(), scores);
+    drop.first_key = j;
+    by_vectors<Real>(tile, [&](auto count, int v) {
+      options.dropout > 0 ? exponentiate<count.value, true>(tile, v, drop, scores, state)
+                          : exponentiate<count.value, false>(tile, v, drop, scores, state);
+    });
     PartClock::enter(PartClock::Part::value);
     for (Index i = 0; j > 0 && i < n; ++i) {
       if (state.factor[i] != Real(1)) scale_row(block.y.row(i), options.d_v, state.factor[i]);

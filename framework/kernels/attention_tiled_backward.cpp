@@ -1,5 +1,6 @@
 #include <limits>
 #include <optional>
+#include <type_traits>
 
 #include "kernels/attention/drivers.h"
 #include "kernels/attention_tile.h"
@@ -28,43 +29,47 @@ struct Queries {
   alignas(64) Real lse[kBlock], delta[kBlock];  // base 2; scale · (dy · y − dlse)
 };
 
-// scores (base 2) → P, or r M P; products scale · r · dy · v → scale · dS, with r = 1 / (1 − p̂).
-// Hidden places become 0.
-template <bool kDropout, class Real>
-void differentiate(const Tile& tile, const AttentionOptions& options, const Head<Real>& head,
-                   Index group, Index first_key, const Queries<Real>& queries, Real* scores,
-                   Real* products) {
+// Of vectors [first, first + kV) of the tile's queries: scores (base 2) → P, or r M P; products
+// scale · r · dy · v → scale · dS, with r = 1 / (1 − p̂). Hidden places become 0.
+template <int kV, bool kDropout, class Real>
+void differentiate(const Tile& tile, int first, const Drop& dropout, Real keep_scale,
+                   const Queries<Real>& queries, Real* scores, Real* products) {
   using V = Vec<Real>;
-  const DropoutOptions dropout{options.dropout, options.stream_key, options.step};
-  const std::uint32_t threshold = kDropout ? dropout.threshold() : 0;
-  const V keep_scale = static_cast<Real>(dropout.keep_scale());
-  for (Index j = 0; j < tile.n_keys; ++j) {
+  constexpr Index kN = kLanes<Real>;
+  const Index begin = first * kN, reach = tile.reach(begin + (kV - 1) * kN);
+  V lse[kV], delta[kV];
+  for (int v = 0; v < kV; ++v) {
+    lse[v] = load(queries.lse + begin + v * kN);
+    delta[v] = load(queries.delta + begin + v * kN);
+  }
+  const auto row = [&](Index j, Index from, auto triangle) {
     std::optional<DropoutDraws> draws;
-    if constexpr (kDropout) {
-      draws.emplace(options.stream_key, head.head, static_cast<std::uint32_t>(first_key + j),
-                    head.example, options.step, group);
-    }
-    for (Index i = tile.first_seer(j); i < tile.n_queries; i += kLanes<Real>) {
-      Real* const s = scores + j * kBlock + i;
-      Real* const d = products + j * kBlock + i;
-      V p = exp2(load(s) - load(queries.lse + i)), dp = load(d), dropped = p;
+    if constexpr (kDropout) draws.emplace(dropout.draws(j));
+#pragma GCC unroll 4
+    for (int v = 0; v < kV; ++v) {
+      if (v < from) continue;
+      Real* const s = scores + j * kBlock + begin + v * kN;
+      Real* const d = products + j * kBlock + begin + v * kN;
+      V p = exp2(load(s) - lse[v]), dp = load(d), dropped = p;
       if constexpr (kDropout) {
-        const Mask<Real> kept =
-            draws->template kept<Real>(static_cast<int>(i / kLanes<Real>), threshold);
-        dropped = select(kept, p * keep_scale, V(Real(0)));
+        const Mask<Real> kept = draws->template kept<Real>(first + v, dropout.threshold);
+        dropped = select(kept, p * V(keep_scale), V(Real(0)));
         dp = select(kept, dp, V(Real(0)));
       }
-      V ds = p * (dp - load(queries.delta + i));
-      if (j > i + tile.diagonal) {
+      V ds = p * (dp - delta[v]);
+      if constexpr (triangle.value) {
         const Mask<Real> hidden{lane_numbers<Real>() <
-                                static_cast<typename V::Int>(j - tile.diagonal - i)};
+                                static_cast<typename V::Int>(j - tile.diagonal - begin - v * kN)};
         dropped = select(hidden, V(Real(0)), dropped);
         ds = select(hidden, V(Real(0)), ds);
       }
       store(s, dropped);
       store(d, ds);
     }
-  }
+  };
+  const Index seen = std::min(tile.diagonal, reach);
+  for (Index j = 0; j < seen; ++j) row(j, 0, std::false_type{});
+  for (Index j = seen; j < reach; ++j) row(j, tile.first_vector<Real>(j, begin), std::true_type{});
 }
 
 template <class Real>
@@ -73,8 +78,8 @@ void differentiate_head(const AttentionOptions& options, const Head<Real>& head)
   constexpr double kLog2e = 1.4426950408889634074;
   constexpr Real kInfinity = std::numeric_limits<Real>::infinity();
   const double scale = options.scale / options.temperature;
-  const double keep_scale =
-      DropoutOptions{options.dropout, options.stream_key, options.step}.keep_scale();
+  const DropoutOptions dropout{options.dropout, options.stream_key, options.step};
+  const double keep_scale = dropout.keep_scale();
 
   Scratch scratch;
   Real* const queries = scratch.allocate<Real>(options.d_k * kBlock);
@@ -112,11 +117,15 @@ void differentiate_head(const AttentionOptions& options, const Head<Real>& head)
       const Rows<const Real> k = part(head.k, j, tile.n_keys);
       tile_scores(tile, k, queries, scores);
       tile_scores(tile, part(head.v, j, tile.n_keys), gradients, products);
-      if (options.dropout > 0) {
-        differentiate<true>(tile, options, head, first / kBlock, j, lanes, scores, products);
-      } else {
-        differentiate<false>(tile, options, head, first / kBlock, j, lanes, scores, products);
-      }
+      const Drop drop{
+          options.stream_key, head.head, head.example, options.step, dropout.threshold(),
+          first / kBlock,     j};
+      by_vectors<Real>(tile, [&](auto count, int v) {
+        const auto keep = static_cast<Real>(keep_scale);
+        options.dropout > 0
+            ? differentiate<count.value, true>(tile, v, drop, keep, lanes, scores, products)
+            : differentiate<count.value, false>(tile, v, drop, keep, lanes, scores, products);
+      });
       tile_by_keys(tile, scores, dy, part(head.dv, j, tile.n_keys));
       tile_by_keys(tile, products, q, part(head.dk, j, tile.n_keys));
       tile_by_queries(tile, products, k, true, part(head.dq, first, n));

@@ -69,8 +69,8 @@ class DropoutDraws {
       const Words instance = first + lanes() + static_cast<std::uint64_t>(part * kPhiloxLanes);
       const PhiloxWords w =
           philox_lanes(instance, Words{} + row, Words{} + example, Words{} + step, key);
-      __builtin_memcpy(words_[0] + part * 2 * kPhiloxLanes, &w.w01, kVectorBytes);
-      __builtin_memcpy(words_[1] + part * 2 * kPhiloxLanes, &w.w23, kVectorBytes);
+      words_[0][part] = w.w01;
+      words_[1][part] = w.w23;
     }
   }
 
@@ -82,7 +82,9 @@ class DropoutDraws {
     typedef std::uint32_t Quarter __attribute__((vector_size(4 * kLanes<Real>)));
     const int b = v * kLanes<Real> / 16;
     Quarter q;
-    __builtin_memcpy(&q, words_[b / 2] + v * kLanes<Real> % 16, sizeof(q));
+    __builtin_memcpy(&q,
+                     reinterpret_cast<const std::uint32_t*>(words_[b / 2]) + v * kLanes<Real> % 16,
+                     sizeof(q));
     const Quarter draws = b % 2 == 0 ? q & 0xFFFFU : q >> 16;
     return {__builtin_convertvector(draws, typename Vec<Real>::Ints) >=
             static_cast<Int>(threshold)};
@@ -95,7 +97,8 @@ class DropoutDraws {
     return n;
   }
 
-  alignas(64) std::uint32_t words_[2][16];
+  // Of the draws of columns 16 b … in both, and in registers where loops over v are unrolled.
+  Words words_[2][8 / kPhiloxLanes];
 };
 
 // The draws of DropoutDraws of single cells: draws[t] is that of heads(t), rows(t), columns(t),
