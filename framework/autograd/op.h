@@ -65,6 +65,9 @@ struct OpFunctions {
   // Backward writes those inputs' gradients that are fresh, where others add to zeros: one pass
   // over memory less, and none for the zeros.
   bool begins_gradients = false;
+  // The input to which the output's gradient goes as it is; it may be given that memory instead of
+  // a copy, and then stands for absent. −1: there is none.
+  int hands_on = -1;
 };
 
 // What an index array is for callers that leave it out and know the op only by name; a tape is

@@ -107,8 +107,10 @@ const Op add_bias_op{
     .indices = {},
     .outputs = {{"y", "[n, d]"}},
     .options = make_options<NoOptions>,
-    .f32 = {add_bias_shapes<float>, add_bias_forward<float>, add_bias_backward<float>},
-    .f64 = {add_bias_shapes<double>, add_bias_forward<double>, add_bias_backward<double>},
+    .f32 = {add_bias_shapes<float>, add_bias_forward<float>, add_bias_backward<float>, nullptr,
+            false, 0},
+    .f64 = {add_bias_shapes<double>, add_bias_forward<double>, add_bias_backward<double>, nullptr,
+            false, 0},
 };
 
 const Op linear_op{

@@ -79,7 +79,7 @@ void add_forward(OpCall<Real>& c) {
 template <class Real>
 void add_backward(OpCall<Real>& c) {
   for (std::size_t i = 0; i < 2; ++i)
-    if (c.grad_in[i]) kernels::accumulate<Real>(c.grad_out[0], c.grad_in[i]);
+    if (c.grad_in[i]) kernels::accumulate<Real>(c.grad_out[0], c.grad_in[i], c.fresh[i]);
 }
 
 // Rows' coordinates key the mask; without dropout nobody reads them.
@@ -153,8 +153,8 @@ const Op add_op{
     .indices = {},
     .outputs = {{"y", "[n, d]"}},
     .options = make_options<NoOptions>,
-    .f32 = {add_shapes<float>, add_forward<float>, add_backward<float>},
-    .f64 = {add_shapes<double>, add_forward<double>, add_backward<double>},
+    .f32 = {add_shapes<float>, add_forward<float>, add_backward<float>, nullptr, true, 0},
+    .f64 = {add_shapes<double>, add_forward<double>, add_backward<double>, nullptr, true, 0},
 };
 
 const Op relu_op{
@@ -244,9 +244,9 @@ const Op dropout_residual_op{
     .outputs = {{"y", "[n, d]"}},
     .options = make_drawing_options<DropoutOptions>,
     .f32 = {residual_shapes<float>, residual_forward<float>, residual_backward<float>, nullptr,
-            true},
+            true, 0},
     .f64 = {residual_shapes<double>, residual_forward<double>, residual_backward<double>, nullptr,
-            true},
+            true, 0},
 };
 
 }  // namespace attune

@@ -89,7 +89,7 @@ void sinusoidal_forward(OpCall<Real>& c) {
 }
 template <class Real>
 void sinusoidal_backward(OpCall<Real>& c) {
-  kernels::accumulate<Real>(c.grad_out[0], c.grad_in[0]);
+  if (c.grad_in[0]) kernels::accumulate<Real>(c.grad_out[0], c.grad_in[0]);
 }
 
 template <class Real>
@@ -258,8 +258,10 @@ const Op position_2d_op{
     .indices = {{"offsets", "[B+1]", false, &absent::one_sequence}, {"grid", "[B, 2]"}},
     .outputs = {{"y", "[n, d]"}},
     .options = make_options<PositionOptions>,
-    .f32 = {position_2d_shapes<float>, position_2d_forward<float>, position_2d_backward<float>},
-    .f64 = {position_2d_shapes<double>, position_2d_forward<double>, position_2d_backward<double>},
+    .f32 = {position_2d_shapes<float>, position_2d_forward<float>, position_2d_backward<float>,
+            nullptr, false, 0},
+    .f64 = {position_2d_shapes<double>, position_2d_forward<double>, position_2d_backward<double>,
+            nullptr, false, 0},
 };
 
 const Op position_1d_op{
@@ -269,8 +271,10 @@ const Op position_1d_op{
     .indices = {{"offsets", "[B+1]", false, &absent::one_sequence}},
     .outputs = {{"y", "[n, d]"}},
     .options = make_options<NoOptions>,
-    .f32 = {position_1d_shapes<float>, position_1d_forward<float>, position_1d_backward<float>},
-    .f64 = {position_1d_shapes<double>, position_1d_forward<double>, position_1d_backward<double>},
+    .f32 = {position_1d_shapes<float>, position_1d_forward<float>, position_1d_backward<float>,
+            nullptr, false, 0},
+    .f64 = {position_1d_shapes<double>, position_1d_forward<double>, position_1d_backward<double>,
+            nullptr, false, 0},
 };
 
 const Op sinusoidal_op{
@@ -281,8 +285,10 @@ const Op sinusoidal_op{
     .indices = {{"offsets", "[B+1]", false, &absent::one_sequence}},
     .outputs = {{"y", "[n, d]"}},
     .options = make_options<SinusoidalOptions>,
-    .f32 = {sinusoidal_shapes<float>, sinusoidal_forward<float>, sinusoidal_backward<float>},
-    .f64 = {sinusoidal_shapes<double>, sinusoidal_forward<double>, sinusoidal_backward<double>},
+    .f32 = {sinusoidal_shapes<float>, sinusoidal_forward<float>, sinusoidal_backward<float>,
+            nullptr, false, 0},
+    .f64 = {sinusoidal_shapes<double>, sinusoidal_forward<double>, sinusoidal_backward<double>,
+            nullptr, false, 0},
 };
 
 const Op insert_cls_op{

@@ -167,21 +167,31 @@ void Tape<Real>::backward(std::span<const Seed> seeds) {
                               record->op->outputs.size());
     if (std::none_of(out.begin(), out.end(), [](const Node& n) { return bool(n.grad); })) continue;
     for (Node& n : out) begin_gradient(n);
-    const bool writes = record->op->template functions<Real>().begins_gradients;
+    const OpFunctions<Real>& f = record->op->template functions<Real>();
     std::array<bool, OpCall<Real>::kMaxInputs> fresh = {};
+    bool handed_on = false;
     for (std::size_t i = 0; i < record->in.size(); ++i) {
       const int id = record->in[i];
       if (id < 0) continue;
       Node& n = nodes_[static_cast<std::size_t>(id)];
       // An input that stands twice gets two gradients.
-      fresh[i] = writes && n.wants_grad && !n.grad &&
-                 std::count(record->in.begin(), record->in.end(), id) == 1;
+      const bool untouched =
+          n.wants_grad && !n.grad && std::count(record->in.begin(), record->in.end(), id) == 1;
+      handed_on = handed_on ||
+                  (untouched && recycles_ && static_cast<int>(i) == f.hands_on && !out[0].kept);
+      if (handed_on && static_cast<int>(i) == f.hands_on) {
+        n.grad = out[0].grad;
+        continue;
+      }
+      fresh[i] = f.begins_gradients && untouched;
       if (fresh[i]) n.grad = gradient_like(n.value);
       begin_gradient(n);
     }
     OpCall<Real> call = call_of(*record);
     call.fresh = fresh;
+    if (handed_on) call.grad_in[static_cast<std::size_t>(f.hands_on)] = {};
     run(*record->op, call, true);
+    if (handed_on) out[0].grad = {};
     if (recycles_) free(*record);
   }
 }

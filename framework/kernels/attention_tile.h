@@ -53,7 +53,7 @@ struct Tile {
 
 // What dropout needs to know of a block of queries and a tile of keys.
 struct Drop {
-  std::uint64_t key;
+  PhiloxKeys key;
   std::uint32_t head, example, step, threshold;
   Index group, first_key;
 

@@ -38,9 +38,10 @@ struct Softmax {
 // running maximum; what a query does not see becomes 0, and so does what is dropped, after it was
 // summed. `factor` is what the sums so far had to be multiplied by.
 template <int kV, bool kDropout, class Real>
-void exponentiate(const Tile& tile, int first, const Drop& dropout, Real* scores,
+void exponentiate(const Tile& tile, int first, const Drop& drop, Real* scores,
                   Softmax<Real>& state) {
   using V = Vec<Real>;
+  const Drop dropout = drop;  // a copy that no store can reach: what keys share is computed once
   constexpr Index kN = kLanes<Real>;
   const Index begin = first * kN, reach = tile.reach(begin + (kV - 1) * kN);
   Real* const columns = scores + begin;
@@ -112,8 +113,8 @@ void attend(const AttentionOptions& options, const Block<Real>& block) {
   const DropoutOptions dropout{options.dropout, options.stream_key, options.step};
   const Index n = block.q.n;
   Drop drop{
-      options.stream_key,         block.head, block.example, options.step, dropout.threshold(),
-      block.first_query / kBlock, 0};
+      PhiloxKeys(options.stream_key), block.head, block.example, options.step, dropout.threshold(),
+      block.first_query / kBlock,     0};
   const bool full = options.pattern == Pattern::full;
   const Index n_keys = full ? block.k.n : std::min(block.k.n, block.first_query + n);
 

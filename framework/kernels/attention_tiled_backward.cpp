@@ -32,9 +32,10 @@ struct Queries {
 // Of vectors [first, first + kV) of the tile's queries: scores (base 2) → P, or r M P; products
 // scale · r · dy · v → scale · dS, with r = 1 / (1 − p̂). Hidden places become 0.
 template <int kV, bool kDropout, class Real>
-void differentiate(const Tile& tile, int first, const Drop& dropout, Real keep_scale,
+void differentiate(const Tile& tile, int first, const Drop& drop, Real keep_scale,
                    const Queries<Real>& queries, Real* scores, Real* products) {
   using V = Vec<Real>;
+  const Drop dropout = drop;  // a copy that no store can reach
   constexpr Index kN = kLanes<Real>;
   const Index begin = first * kN, reach = tile.reach(begin + (kV - 1) * kN);
   V lse[kV], delta[kV];
@@ -80,6 +81,13 @@ void differentiate_head(const AttentionOptions& options, const Head<Real>& head)
   const double scale = options.scale / options.temperature;
   const DropoutOptions dropout{options.dropout, options.stream_key, options.step};
   const double keep_scale = dropout.keep_scale();
+  Drop drop{PhiloxKeys(options.stream_key),
+            head.head,
+            head.example,
+            options.step,
+            dropout.threshold(),
+            0,
+            0};
 
   Scratch scratch;
   Real* const queries = scratch.allocate<Real>(options.d_k * kBlock);
@@ -117,9 +125,8 @@ void differentiate_head(const AttentionOptions& options, const Head<Real>& head)
       const Rows<const Real> k = part(head.k, j, tile.n_keys);
       tile_scores(tile, k, queries, scores);
       tile_scores(tile, part(head.v, j, tile.n_keys), gradients, products);
-      const Drop drop{
-          options.stream_key, head.head, head.example, options.step, dropout.threshold(),
-          first / kBlock,     j};
+      drop.group = first / kBlock;
+      drop.first_key = j;
       by_vectors<Real>(tile, [&](auto count, int v) {
         const auto keep = static_cast<Real>(keep_scale);
         options.dropout > 0

@@ -28,15 +28,23 @@ void for_draws(const char* kernel, const DropoutOptions& options, View<const std
   parallel_ranges(
       kernel, n, kRowsPerBlock, static_cast<double>(n * d) * kNsPerElement,
       [&](Index begin, Index end) {
+        const PhiloxKeys keys(options.stream_key);
+        const F local = f;  // a copy that no store can reach
         for (Index row = begin; row < end; ++row) {
           for (Index column = 0; column < d; column += kColumns) {
-            const DropoutDraws draws(options.stream_key, 0, static_cast<std::uint32_t>(token[row]),
+            const DropoutDraws draws(keys, 0, static_cast<std::uint32_t>(token[row]),
                                      static_cast<std::uint32_t>(example[row]), options.step,
                                      column / kColumns);
-            for_lanes<Real>(std::min(kColumns, d - column), [&](Index j, auto lanes) {
-              f(row * d + column + j, lanes,
-                draws.template kept<Real>(static_cast<int>(j / kLanes<Real>), threshold));
-            });
+            const auto of_vector = [&](Index j, auto lanes) {
+              local(row * d + column + j, lanes,
+                    draws.template kept<Real>(static_cast<int>(j / kLanes<Real>), threshold));
+            };
+            if (d - column >= kColumns) {  // unrolled, draws stay in registers
+#pragma GCC unroll 8
+              for (Index j = 0; j < kColumns; j += kLanes<Real>) of_vector(j, AllLanes<Real>{});
+            } else {
+              for_lanes<Real>(d - column, of_vector);
+            }
           }
         }
       });
@@ -66,7 +74,7 @@ void dropout(const DropoutOptions& options, View<const std::int32_t> example,
   }
   const Vec<Real> keep = static_cast<Real>(options.keep_scale());
   for_draws<Real>("dropout", options, example, token, x.shape(),
-                  [&](Index i, auto lanes, Mask<Real> kept) {
+                  [=](Index i, auto lanes, Mask<Real> kept) {
                     const Vec<Real> scaled = lanes.load(x.data() + i) * keep;
                     lanes.store(y.data() + i, select(kept, scaled, Vec<Real>(0)));
                   });
@@ -82,7 +90,7 @@ void dropout_backward(const DropoutOptions& options, View<const std::int32_t> ex
   if (options.threshold() == 0) return accumulate(dy, dx, fresh);
   const Vec<Real> keep = static_cast<Real>(options.keep_scale());
   for_draws<Real>("dropout_backward", options, example, token, dy.shape(),
-                  [&](Index i, auto lanes, Mask<Real> kept) {
+                  [=](Index i, auto lanes, Mask<Real> kept) {
                     const Vec<Real> old = fresh ? Vec<Real>(Real(0)) : lanes.load(dx.data() + i);
                     lanes.store(dx.data() + i,
                                 select(kept, fma(lanes.load(dy.data() + i), keep, old), old));
@@ -99,7 +107,7 @@ void dropout_residual(const DropoutOptions& options, View<const std::int32_t> ex
   if (options.threshold() == 0) return add(x, branch, y);
   const Vec<Real> keep = static_cast<Real>(options.keep_scale());
   for_draws<Real>("dropout_residual", options, example, token, x.shape(),
-                  [&](Index i, auto lanes, Mask<Real> kept) {
+                  [=](Index i, auto lanes, Mask<Real> kept) {
                     const Vec<Real> through = lanes.load(x.data() + i);
                     lanes.store(
                         y.data() + i,

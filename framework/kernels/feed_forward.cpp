@@ -51,15 +51,15 @@ void feed_forward(GeluForm form, View<const Real> x, const FeedForward<const Rea
   const Index n = x.dim(0), d_in = x.dim(1), d_hidden = w.w1.dim(0), d_out = w.w2.dim(0);
   if (hidden) check_shape("feed_forward", "hidden", hidden, {n, d_hidden}, "rows and w1");
   if (slope) check_shape("feed_forward", "slope", slope, {n, d_hidden}, "rows and w1");
-  const Index rows = row_block(n);
+  const RowTasks tasks(n);
   const double cost = gemm_cost(n, d_hidden, d_in + d_out) + static_cast<double>(n * d_hidden);
-  parallel_shares("feed_forward", (n + rows - 1) / rows, cost, [&](Blocks& blocks) {
+  parallel_shares("feed_forward", tasks.count(), cost, [&](Blocks& blocks) {
     Scratch local;
     const auto up = pack_panels<Real>(d_in, d_hidden, transposed(w.w1), local);
     const auto down = pack_panels<Real>(d_hidden, d_out, transposed(w.w2), local);
-    const auto memory = hidden ? View<Real>() : local.view<Real>({rows, d_hidden});
+    const auto memory = hidden ? View<Real>() : local.view<Real>({tasks.most_rows(), d_hidden});
     for (Index block = 0; blocks.next(block);) {
-      const Index row = block * rows, height = std::min(rows, n - row);
+      const Index row = tasks.first(block), height = tasks.rows(block);
       const auto values = hidden ? rows_of(hidden, row, height) : rows_of(memory, 0, height);
       const auto before = slope ? rows_of(slope, row, height) : values;
       rows_times_panels<Real>(height, at_row(read(x), row), up, {w.b1.data(), 0, 1}, write(before));
@@ -80,15 +80,15 @@ void feed_forward_backward(View<const Real> dy, View<const Real> x,
   check_shape("feed_forward_backward", "hidden", hidden, {n, d_hidden}, "rows and w1");
   check_shape("feed_forward_backward", "slope", slope, {n, d_hidden}, "rows and w1");
   if (dx) check_shape("feed_forward_backward", "dx", dx, x.shape(), "x");
-  const Index rows = row_block(n);
+  const RowTasks tasks(n);
   const double cost = gemm_cost(n, d_hidden, d_out + (dx ? d_in : 0));
-  parallel_shares("feed_forward_backward", (n + rows - 1) / rows, cost, [&](Blocks& blocks) {
+  parallel_shares("feed_forward_backward", tasks.count(), cost, [&](Blocks& blocks) {
     Scratch local;
     const auto up = pack_panels<Real>(d_out, d_hidden, read(w.w2), local);
     const auto down = dx ? pack_panels<Real>(d_hidden, d_in, read(w.w1), local) : Panels<Real>{};
-    const auto memory = local.view<Real>({rows, d_hidden});
+    const auto memory = local.view<Real>({tasks.most_rows(), d_hidden});
     for (Index block = 0; blocks.next(block);) {
-      const Index row = block * rows, height = std::min(rows, n - row);
+      const Index row = tasks.first(block), height = tasks.rows(block);
       const auto behind = rows_of(memory, 0, height), before = rows_of(slope, row, height);
       rows_times_panels<Real>(height, at_row(read(dy), row), up, {nullptr, 0, 1}, write(behind));
       chain<Real>(before, behind, before, true);

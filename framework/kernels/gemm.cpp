@@ -18,33 +18,33 @@ template <class Real>
 void columns_times(const char* kernel, Index m, Index n, Index k, Matrix<const Real> a,
                    Matrix<const Real> b, Matrix<const Real> start, Matrix<Real> c) {
   constexpr Index kWidth = kPanelWidth<Real>;
+  const RowTasks tasks(m);
   for (Index first = 0; first == 0 || first < k; first += kPack) {
     const Index depth = std::min(kPack, k - first);
-    parallel_shares(
-        kernel, (m + row_block(m) - 1) / row_block(m), gemm_cost(m, n, depth), [&](Blocks& blocks) {
-          Scratch local;
-          const auto panels =
-              pack_panels<Real>(depth, n, {b.data + first * b.row, b.row, b.col}, local);
-          Real* const slice = local.allocate<Real>(kStep * kMaxRowBlock);
-          for (Index block = 0; blocks.next(block);) {
-            const Index row = block * row_block(m), height = std::min(row_block(m), m - row);
-            for (Index i = 0; i == 0 || i < depth; i += kStep) {
-              const Index length = std::min(kStep, depth - i);
-              pack_columns<Real>(height, length,
-                                 {a.data + row * a.row + (first + i) * a.col, a.row, a.col}, slice);
-              for (Index j = 0; j < n; j += kWidth) {
-                const auto to = operand(c.data + row * c.row + j, c.row);
-                multiply<Real>(
-                    height, std::min(kWidth, n - j), length,
-                    operand(static_cast<const Real*>(slice), Fixed<1>{}, Fixed<kMaxRowBlock>{}),
-                    operand(panels.data + j * depth + i * kWidth, Fixed<kWidth>{}),
-                    first + i > 0 ? operand(static_cast<const Real*>(to.data), c.row)
-                                  : operand(start.data, start.row).shifted(row, j),
-                    to);
-              }
-            }
+    parallel_shares(kernel, tasks.count(), gemm_cost(m, n, depth), [&](Blocks& blocks) {
+      Scratch local;
+      const auto panels =
+          pack_panels<Real>(depth, n, {b.data + first * b.row, b.row, b.col}, local);
+      Real* const slice = local.allocate<Real>(kStep * kMaxRowBlock);
+      for (Index block = 0; blocks.next(block);) {
+        const Index row = tasks.first(block), height = tasks.rows(block);
+        for (Index i = 0; i == 0 || i < depth; i += kStep) {
+          const Index length = std::min(kStep, depth - i);
+          pack_columns<Real>(height, length,
+                             {a.data + row * a.row + (first + i) * a.col, a.row, a.col}, slice);
+          for (Index j = 0; j < n; j += kWidth) {
+            const auto to = operand(c.data + row * c.row + j, c.row);
+            multiply<Real>(
+                height, std::min(kWidth, n - j), length,
+                operand(static_cast<const Real*>(slice), Fixed<1>{}, Fixed<kMaxRowBlock>{}),
+                operand(panels.data + j * depth + i * kWidth, Fixed<kWidth>{}),
+                first + i > 0 ? operand(static_cast<const Real*>(to.data), c.row)
+                              : operand(start.data, start.row).shifted(row, j),
+                to);
           }
-        });
+        }
+      }
+    });
   }
 }
 
@@ -60,13 +60,13 @@ void gemm(const char* kernel, Index m, Index n, Index k, Matrix<const Real> a, M
                a.row, a.col, b.row, b.col, c.row, c.col);
   if (m <= 0 || n <= 0) return;
   if (a.col != 1) return columns_times(kernel, m, n, k, a, b, start, c);
-  const Index rows = row_block(m);
-  parallel_shares(kernel, (m + rows - 1) / rows, gemm_cost(m, n, k), [&](Blocks& blocks) {
+  const RowTasks tasks(m);
+  parallel_shares(kernel, tasks.count(), gemm_cost(m, n, k), [&](Blocks& blocks) {
     Scratch local;
     const Panels<Real> panels = pack_panels(k, n, b, local);
     for (Index block = 0; blocks.next(block);) {
-      const Index row = block * rows;
-      rows_times_panels<Real>(std::min(rows, m - row), at_row(a, row), panels, at_row(start, row),
+      const Index row = tasks.first(block);
+      rows_times_panels<Real>(tasks.rows(block), at_row(a, row), panels, at_row(start, row),
                               at_row(c, row));
     }
   });

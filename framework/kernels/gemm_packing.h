@@ -82,14 +82,23 @@ void rows_times_panels(Index m, Matrix<const Real> a, const Panels<Real>& b,
   }
 }
 
-// Rows of a task, full tiles of the micro-kernel: enough rows that reading a panel of b from L2
-// pays, and few tasks in fours, so that two or four threads end together. A function of m alone.
-inline Index row_block(Index m) {
-  const Index tasks = (m + kMaxRowBlock - 1) / kMaxRowBlock,
-              shared = std::max<Index>((tasks + 3) / 4 * 4, 4);
-  const Index rows = (m + shared - 1) / shared;
-  return std::clamp<Index>((rows + 5) / 6 * 6, 36, kMaxRowBlock);
-}
+// How m rows are cut into tasks: enough rows that reading a panel of b from L2 pays, and tasks in
+// fours of the same size, so that two or four threads end together and meet at the rows where they
+// meet in every other loop. A function of m alone.
+class RowTasks {
+ public:
+  explicit RowTasks(Index m) : m_(m), n_(std::min((m + kMaxRowBlock - 1) / kMaxRowBlock, m)) {
+    if (m >= 4 * kFewRows) n_ = (n_ + 3) / 4 * 4;
+  }
+  Index count() const { return n_; }
+  Index first(Index task) const { return m_ * task / n_; }
+  Index rows(Index task) const { return first(task + 1) - first(task); }
+  Index most_rows() const { return n_ == 0 ? 0 : (m_ + n_ - 1) / n_; }
+
+ private:
+  static constexpr Index kFewRows = 36;
+  Index m_, n_;
+};
 
 inline constexpr double kNanosecondsPerFlop = 0.01;  // about 100 GF/s
 

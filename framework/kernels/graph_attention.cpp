@@ -17,7 +17,11 @@ class EdgeMask {
  public:
   EdgeMask(const EdgeAttentionOptions& o, const PackedRows& pack, const PackedEdges& edges,
            Scratch& scratch)
-      : options_(o.dropout), n_heads_(o.n_heads), threshold_(o.dropout.threshold()), edges_(edges) {
+      : options_(o.dropout),
+        philox_(o.dropout.stream_key),
+        n_heads_(o.n_heads),
+        threshold_(o.dropout.threshold()),
+        edges_(edges) {
     if (threshold_ == 0) return;
     const Shape nodes{edges.n_rows()};
     example_ = scratch.view<std::int32_t>(nodes);
@@ -51,8 +55,8 @@ class EdgeMask {
       }
       const Words receiver = Words{} + static_cast<std::uint32_t>(mask_.place_[i]);
       dropout_cells(
-          mask_.options_.stream_key, static_cast<std::uint32_t>(mask_.example_[i]),
-          mask_.options_.step, [&](Index t) { return words_of(heads_ + t); },
+          mask_.philox_, static_cast<std::uint32_t>(mask_.example_[i]), mask_.options_.step,
+          [&](Index t) { return words_of(heads_ + t); },
           [&](Index t) { return words_of(keys_ + t); }, [&](Index) { return receiver; },
           whole_draws(n), draws_);
       for_lanes<Real>(n, [&](Index t, auto lanes) {
@@ -72,6 +76,7 @@ class EdgeMask {
 
  private:
   DropoutOptions options_;
+  PhiloxKeys philox_;
   Index n_heads_;
   std::uint32_t threshold_;
   PackedEdges edges_;

@@ -10,6 +10,20 @@ namespace attune::kernels {
 typedef std::uint64_t Words __attribute__((vector_size(kVectorBytes)));
 inline constexpr int kPhiloxLanes = kVectorBytes / 8;
 
+// The keys of Philox's ten rounds, made once for many counters: in memory, from where an
+// instruction spreads one over its lanes as it reads it.
+struct PhiloxKeys {
+  std::uint64_t first[10], second[10];
+
+  explicit PhiloxKeys(std::uint64_t key) {
+    auto k0 = static_cast<std::uint32_t>(key), k1 = static_cast<std::uint32_t>(key >> 32);
+    for (int round = 0; round < 10; ++round, k0 += 0x9E3779B9U, k1 += 0xBB67AE85U) {
+      first[round] = k0;
+      second[round] = k1;
+    }
+  }
+};
+
 // What base/philox.h gives for one counter, for a counter a lane. Going in, each word of the
 // counter stands in the low half of its lane and high halves are zero; coming out, a lane holds
 // word 0 | word 1 << 32, and word 2 | word 3 << 32.
@@ -33,20 +47,17 @@ inline Words multiply_low(Words a, Words b) {
 
 }  // namespace detail
 
-inline PhiloxWords philox_lanes(Words c0, Words c1, Words c2, Words c3, std::uint64_t key) {
-  auto k0 = static_cast<std::uint32_t>(key), k1 = static_cast<std::uint32_t>(key >> 32);
+inline PhiloxWords philox_lanes(Words c0, Words c1, Words c2, Words c3, const PhiloxKeys& keys) {
   const Words m0 = Words{} + 0xD2511F53U, m1 = Words{} + 0xCD9E8D57U;
   // High halves collect rubbish (c1 and c3 are whole products) that no round reads: the
   // multiplication ignores them.
 #pragma GCC unroll 10
   for (int round = 0; round < 10; ++round) {
     const Words p0 = detail::multiply_low(c0, m0), p1 = detail::multiply_low(c2, m1);
-    c0 = (p1 >> 32) ^ c1 ^ (Words{} + k0);
-    c2 = (p0 >> 32) ^ c3 ^ (Words{} + k1);
+    c0 = (p1 >> 32) ^ c1 ^ (Words{} + keys.first[round]);
+    c2 = (p0 >> 32) ^ c3 ^ (Words{} + keys.second[round]);
     c1 = p1;
     c3 = p0;
-    k0 += 0x9E3779B9U;
-    k1 += 0xBB67AE85U;
   }
   const Words low = Words{} + 0xFFFFFFFFU;
   return {(c0 & low) | (c1 << 32), (c2 & low) | (c3 << 32)};
@@ -62,7 +73,7 @@ class DropoutDraws {
   static constexpr int kColumns = 64;
 
   // Group g of (head, row, example, step): columns 64 g … 64 g + 63.
-  DropoutDraws(std::uint64_t key, std::uint32_t head, std::uint32_t row, std::uint32_t example,
+  DropoutDraws(const PhiloxKeys& key, std::uint32_t head, std::uint32_t row, std::uint32_t example,
                std::uint32_t step, Index group) {
     const Words first = Words{} + (head << 20 | static_cast<std::uint32_t>(8 * group));
     for (int part = 0; part < 8 / kPhiloxLanes; ++part) {
@@ -105,8 +116,9 @@ class DropoutDraws {
 // which give the numbers from t on as vectors, t a multiple of kPhiloxLanes; what they give beyond
 // n is not used. An instance holds eight columns, of which one is used.
 template <class Heads, class RowNumbers, class Columns>
-void dropout_cells(std::uint64_t key, std::uint32_t example, std::uint32_t step, const Heads& heads,
-                   const RowNumbers& rows, const Columns& columns, Index n, std::uint32_t* draws) {
+void dropout_cells(const PhiloxKeys& key, std::uint32_t example, std::uint32_t step,
+                   const Heads& heads, const RowNumbers& rows, const Columns& columns, Index n,
+                   std::uint32_t* draws) {
   typedef std::uint32_t Halves __attribute__((vector_size(kVectorBytes / 2)));
   for (Index t = 0; t < n; t += kPhiloxLanes) {
     const Words column = columns(t);
@@ -148,7 +160,7 @@ inline Words words_of(const std::int32_t* numbers) {
 
 // dropout_cells of one head and column.
 template <class RowNumbers>
-void dropout_column(std::uint64_t key, std::uint32_t head, std::uint32_t column,
+void dropout_column(const PhiloxKeys& key, std::uint32_t head, std::uint32_t column,
                     std::uint32_t example, std::uint32_t step, const RowNumbers& rows, Index n,
                     std::uint32_t* draws) {
   dropout_cells(

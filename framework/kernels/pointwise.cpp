@@ -12,10 +12,11 @@ constexpr Index kBlock = 16384;  // elements a task
 // f(i, lanes) over the vectors of n elements, in parallel.
 template <class Real, class F>
 void for_elements(const char* kernel, Index n, double ns_per_element, F f) {
-  parallel_ranges(kernel, n, kBlock, static_cast<double>(n) * ns_per_element,
-                  [&](Index begin, Index end) {
-                    for_lanes<Real>(end - begin, [&](Index i, auto lanes) { f(begin + i, lanes); });
-                  });
+  parallel_ranges(
+      kernel, n, kBlock, static_cast<double>(n) * ns_per_element, [&](Index begin, Index end) {
+        const F local = f;  // a copy that no store can reach
+        for_lanes<Real>(end - begin, [=](Index i, auto lanes) { local(begin + i, lanes); });
+      });
 }
 
 // y = value(x), and slope = its derivative if asked for; f gives both, and the compiler drops what
@@ -25,13 +26,13 @@ void map_with_slope(const char* kernel, View<const Real> x, View<Real> y, View<R
                     double ns_per_element, F f) {
   check_shape(kernel, "y", y, x.shape(), "x");
   if (!slope) {
-    for_elements<Real>(kernel, x.size(), ns_per_element, [&](Index i, auto lanes) {
+    for_elements<Real>(kernel, x.size(), ns_per_element, [=](Index i, auto lanes) {
       lanes.store(y.data() + i, f(lanes.load(x.data() + i)).value);
     });
     return;
   }
   check_shape(kernel, "slope", slope, x.shape(), "x");
-  for_elements<Real>(kernel, x.size(), ns_per_element, [&](Index i, auto lanes) {
+  for_elements<Real>(kernel, x.size(), ns_per_element, [=](Index i, auto lanes) {
     const auto out = f(lanes.load(x.data() + i));
     lanes.store(y.data() + i, out.value);
     lanes.store(slope.data() + i, out.slope);
@@ -87,14 +88,14 @@ ValueAndSlope<Real> elu_of(Vec<Real> x) {
 template <class Real>
 void fill(Real value, View<Real> y) {
   for_elements<Real>("fill", y.size(), 0.1,
-                     [&](Index i, auto lanes) { lanes.store(y.data() + i, Vec<Real>(value)); });
+                     [=](Index i, auto lanes) { lanes.store(y.data() + i, Vec<Real>(value)); });
 }
 
 template <class Real>
 void add(View<const Real> a, View<const Real> b, View<Real> y) {
   check_shape("add", "b", b, a.shape(), "a");
   check_shape("add", "y", y, a.shape(), "a");
-  for_elements<Real>("add", y.size(), 0.3, [&](Index i, auto lanes) {
+  for_elements<Real>("add", y.size(), 0.3, [=](Index i, auto lanes) {
     lanes.store(y.data() + i, lanes.load(a.data() + i) + lanes.load(b.data() + i));
   });
 }
@@ -103,10 +104,10 @@ template <class Real>
 void accumulate(View<const Real> x, View<Real> y, bool fresh) {
   check_shape("accumulate", "y", y, x.shape(), "x");
   if (fresh)
-    return for_elements<Real>("accumulate", y.size(), 0.3, [&](Index i, auto lanes) {
+    return for_elements<Real>("accumulate", y.size(), 0.3, [=](Index i, auto lanes) {
       lanes.store(y.data() + i, lanes.load(x.data() + i));
     });
-  for_elements<Real>("accumulate", y.size(), 0.3, [&](Index i, auto lanes) {
+  for_elements<Real>("accumulate", y.size(), 0.3, [=](Index i, auto lanes) {
     lanes.store(y.data() + i, lanes.load(y.data() + i) + lanes.load(x.data() + i));
   });
 }
@@ -114,7 +115,7 @@ void accumulate(View<const Real> x, View<Real> y, bool fresh) {
 template <class Real>
 void scale(Real factor, View<const Real> x, View<Real> y) {
   check_shape("scale", "y", y, x.shape(), "x");
-  for_elements<Real>("scale", y.size(), 0.3, [&](Index i, auto lanes) {
+  for_elements<Real>("scale", y.size(), 0.3, [=](Index i, auto lanes) {
     lanes.store(y.data() + i, Vec<Real>(factor) * lanes.load(x.data() + i));
   });
 }
@@ -122,7 +123,7 @@ void scale(Real factor, View<const Real> x, View<Real> y) {
 template <class Real>
 void scale_backward(Real factor, View<const Real> dy, View<Real> dx) {
   check_shape("scale", "dx", dx, dy.shape(), "dy");
-  for_elements<Real>("scale_backward", dx.size(), 0.3, [&](Index i, auto lanes) {
+  for_elements<Real>("scale_backward", dx.size(), 0.3, [=](Index i, auto lanes) {
     lanes.store(dx.data() + i,
                 fma(Vec<Real>(factor), lanes.load(dy.data() + i), lanes.load(dx.data() + i)));
   });
@@ -133,10 +134,10 @@ void chain(View<const Real> slope, View<const Real> dy, View<Real> dx, bool fres
   check_shape("chain", "dy", dy, slope.shape(), "slope");
   check_shape("chain", "dx", dx, slope.shape(), "slope");
   if (fresh)
-    return for_elements<Real>("chain", dx.size(), 0.3, [&](Index i, auto lanes) {
+    return for_elements<Real>("chain", dx.size(), 0.3, [=](Index i, auto lanes) {
       lanes.store(dx.data() + i, lanes.load(slope.data() + i) * lanes.load(dy.data() + i));
     });
-  for_elements<Real>("chain", dx.size(), 0.3, [&](Index i, auto lanes) {
+  for_elements<Real>("chain", dx.size(), 0.3, [=](Index i, auto lanes) {
     lanes.store(dx.data() + i, fma(lanes.load(slope.data() + i), lanes.load(dy.data() + i),
                                    lanes.load(dx.data() + i)));
   });
@@ -145,7 +146,7 @@ void chain(View<const Real> slope, View<const Real> dy, View<Real> dx, bool fres
 template <class Real>
 void relu(View<const Real> x, View<Real> y) {
   check_shape("relu", "y", y, x.shape(), "x");
-  for_elements<Real>("relu", y.size(), 0.3, [&](Index i, auto lanes) {
+  for_elements<Real>("relu", y.size(), 0.3, [=](Index i, auto lanes) {
     lanes.store(y.data() + i, max(Vec<Real>(0), lanes.load(x.data() + i)));
   });
 }
@@ -154,7 +155,7 @@ template <class Real>
 void relu_backward(View<const Real> dy, View<const Real> y, View<Real> dx) {
   check_shape("relu", "y", y, dy.shape(), "dy");
   check_shape("relu", "dx", dx, dy.shape(), "dy");
-  for_elements<Real>("relu_backward", dx.size(), 0.3, [&](Index i, auto lanes) {
+  for_elements<Real>("relu_backward", dx.size(), 0.3, [=](Index i, auto lanes) {
     const Vec<Real> old = lanes.load(dx.data() + i);
     const auto off = lanes.load(y.data() + i) <= Vec<Real>(0);
     lanes.store(dx.data() + i, select(off, old, old + lanes.load(dy.data() + i)));
@@ -178,7 +179,7 @@ void gelu(GeluForm form, View<const Real> x, View<Real> y, View<Real> slope) {
 template <class Real>
 void tanh(View<const Real> x, View<Real> y) {
   check_shape("tanh", "y", y, x.shape(), "x");
-  for_elements<Real>("tanh", y.size(), 0.7, [&](Index i, auto lanes) {
+  for_elements<Real>("tanh", y.size(), 0.7, [=](Index i, auto lanes) {
     lanes.store(y.data() + i, tanh(lanes.load(x.data() + i)));
   });
 }
@@ -187,7 +188,7 @@ template <class Real>
 void tanh_backward(View<const Real> dy, View<const Real> y, View<Real> dx) {
   check_shape("tanh", "y", y, dy.shape(), "dy");
   check_shape("tanh", "dx", dx, dy.shape(), "dy");
-  for_elements<Real>("tanh_backward", dx.size(), 0.3, [&](Index i, auto lanes) {
+  for_elements<Real>("tanh_backward", dx.size(), 0.3, [=](Index i, auto lanes) {
     const Vec<Real> t = lanes.load(y.data() + i), slope = fma(-t, t, Vec<Real>(Real(1)));
     lanes.store(dx.data() + i, fma(slope, lanes.load(dy.data() + i), lanes.load(dx.data() + i)));
   });

@@ -92,16 +92,12 @@ template <class Real>
 inline Vec<Real> select(Mask<Real> mask, Vec<Real> a, std::type_identity_t<Vec<Real>> b) {
   return mask.bits ? a.v : b.v;
 }
-// a > b ? a : b, as the instruction does: b when either is NaN.
-template <class Real>
-inline Vec<Real> max(Vec<Real> a, std::type_identity_t<Vec<Real>> b) {
-  return a.v > b.v ? a.v : b.v;
-}
-// a < b ? a : b: b when either is NaN.
-template <class Real>
-inline Vec<Real> min(Vec<Real> a, std::type_identity_t<Vec<Real>> b) {
-  return a.v < b.v ? a.v : b.v;
-}
+// a > b ? a : b, and a < b ? a : b: b when either is NaN. By name, because compilers make a
+// comparison and a blend of the expression.
+inline Vec<float> max(Vec<float> a, Vec<float> b);
+inline Vec<double> max(Vec<double> a, Vec<double> b);
+inline Vec<float> min(Vec<float> a, Vec<float> b);
+inline Vec<double> min(Vec<double> a, Vec<double> b);
 
 template <class Real>
 inline typename Vec<Real>::Ints bits_of(Vec<Real> x) {
@@ -188,7 +184,27 @@ inline Vec<double> permute(Vec<double> x, Vec<double>::Ints places) {
 }
 inline Vec<float> sqrt(Vec<float> x) { return Vec<float>(_mm512_maskz_sqrt_ps(0xFFFF, x.v)); }
 inline Vec<double> sqrt(Vec<double> x) { return Vec<double>(_mm512_maskz_sqrt_pd(0xFF, x.v)); }
+inline Vec<float> max(Vec<float> a, Vec<float> b) {
+  return Vec<float>(_mm512_maskz_max_ps(0xFFFF, a.v, b.v));
+}
+inline Vec<double> max(Vec<double> a, Vec<double> b) {
+  return Vec<double>(_mm512_maskz_max_pd(0xFF, a.v, b.v));
+}
+inline Vec<float> min(Vec<float> a, Vec<float> b) {
+  return Vec<float>(_mm512_maskz_min_ps(0xFFFF, a.v, b.v));
+}
+inline Vec<double> min(Vec<double> a, Vec<double> b) {
+  return Vec<double>(_mm512_maskz_min_pd(0xFF, a.v, b.v));
+}
 #else
+inline Vec<float> max(Vec<float> a, Vec<float> b) { return Vec<float>(_mm256_max_ps(a.v, b.v)); }
+inline Vec<double> max(Vec<double> a, Vec<double> b) {
+  return Vec<double>(_mm256_max_pd(a.v, b.v));
+}
+inline Vec<float> min(Vec<float> a, Vec<float> b) { return Vec<float>(_mm256_min_ps(a.v, b.v)); }
+inline Vec<double> min(Vec<double> a, Vec<double> b) {
+  return Vec<double>(_mm256_min_pd(a.v, b.v));
+}
 inline Vec<float> load_n(const float* p, Index n) {
   return Vec<float>(_mm256_maskload_ps(p, reinterpret_cast<__m256i>(first_lanes<float>(n).bits)));
 }

@@ -23,6 +23,7 @@ void for_draws(const char* kernel, const DropoutOptions& options, const SparseRo
   parallel_ranges(kernel, n, kRowsPerBlock, 3.0 * static_cast<double>(rows.n_entries()),
                   [&](Index begin, Index end) {
                     const Index start = rows.indptr[begin], n_entries = rows.indptr[end] - start;
+                    const PhiloxKeys keys(options.stream_key);
                     // With room behind them, because draws go by whole vectors.
                     Scratch scratch;
                     auto* columns = scratch.allocate<std::int32_t>(n_entries + kLanes<float>);
@@ -34,7 +35,7 @@ void for_draws(const char* kernel, const DropoutOptions& options, const SparseRo
                       const std::int32_t* column = columns + first - start;
                       const Words row = Words{} + static_cast<std::uint32_t>(token[i]);
                       dropout_cells(
-                          options.stream_key, static_cast<std::uint32_t>(example[i]), options.step,
+                          keys, static_cast<std::uint32_t>(example[i]), options.step,
                           [](Index) { return Words{}; }, [&](Index) { return row; },
                           [&](Index t) { return words_of(column + t); }, whole_draws(m), draws);
                       for_lanes<Real>(m, [&](Index t, auto lanes) {

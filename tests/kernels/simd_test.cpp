@@ -111,7 +111,7 @@ TEST(PhiloxLanes, AreThePhiloxOfEachCounter) {
             {static_cast<std::uint32_t>(lane), static_cast<std::uint32_t>(word), 0, 0}, 7)[0];
       }
     }
-    const PhiloxWords words = philox_lanes(c[0], c[1], c[2], c[3], key);
+    const PhiloxWords words = philox_lanes(c[0], c[1], c[2], c[3], PhiloxKeys(key));
     for (int lane = 0; lane < kPhiloxLanes; ++lane) {
       PhiloxCounter counter;
       for (int word = 0; word < 4; ++word) {
@@ -131,7 +131,7 @@ TYPED_TEST(Simd, DropoutDrawsFollowTheirDefinition) {
   const std::uint64_t key = 0x0123456789abcdef;
   const std::uint32_t head = 5, row = 1000003, example = 77, step = 123456;
   for (const Index group : {0, 1, 13}) {
-    const DropoutDraws draws(key, head, row, example, step, group);
+    const DropoutDraws draws(PhiloxKeys(key), head, row, example, step, group);
     for (const std::uint32_t threshold : {0U, 1U, 6554U, 32768U, 65535U}) {
       for (int v = 0; v < 64 / n; ++v) {
         const Mask<TypeParam> kept = draws.template kept<TypeParam>(v, threshold);

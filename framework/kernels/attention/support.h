@@ -21,7 +21,7 @@ void dropout_factors(const Head<Real>& h, Index query, const KeySet& keys, std::
     for (Index l = 0; l < n; ++l) row[l] = static_cast<std::uint32_t>(keys[t + l]);
     return row;
   };
-  dropout_column(o.stream_key, static_cast<std::uint32_t>(h.head),
+  dropout_column(PhiloxKeys(o.stream_key), static_cast<std::uint32_t>(h.head),
                  static_cast<std::uint32_t>(query), h.example, o.step, rows, keys.count, draws);
   for (Index t = 0; t < keys.count; ++t) factors[t] = draws[t] >= threshold ? keep : Real(0);
 }
