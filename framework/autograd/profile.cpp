@@ -18,6 +18,7 @@ std::vector<Profile::Line> Profile::lines() const {
     line.calls += 1;
     line.seconds += span.seconds;
     line.flops += span.flops;
+    line.bytes = std::max(line.bytes, span.bytes);
   }
   std::vector<Line> lines;
   for (const auto& [unused, line] : by_name) lines.push_back(line);
@@ -51,8 +52,10 @@ std::string Profile::trace(std::size_t most) const {
         "{{\"name\": {}, \"cat\": \"{}\", \"ph\": \"X\", \"ts\": {:.3f}, \"dur\": {:.3f}, \"pid\": "
         "1, \"tid\": 1{}}}{}\n",
         name, name_of(s.phase), 1e6 * s.begin, 1e6 * s.seconds,
-        s.flops > 0 ? fmt::format(", \"args\": {{\"GF/s\": {:.1f}}}", 1e-9 * s.flops / s.seconds)
-                    : "",
+        s.flops > 0 || s.bytes > 0 ? fmt::format(", \"args\": {{\"GF/s\": {:.1f}, \"MB\": {:.2f}}}",
+                                                 1e-9 * s.flops / std::max(s.seconds, 1e-9),
+                                                 1e-6 * static_cast<double>(s.bytes))
+                                   : "",
         i + 1 < n ? "," : "");
   }
   return text + "]}\n";

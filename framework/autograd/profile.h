@@ -19,13 +19,15 @@ class Profile {
     Phase phase = Phase::other;
     double begin = 0, seconds = 0;  // begin since the profile was made
     double flops = 0;               // of products; 0 where they are not what it does
+    std::size_t bytes = 0;          // that the step has taken by then; 0 where nobody knows
   };
 
   Profile() : origin_(Clock::now()) {}
 
   double now() const { return std::chrono::duration<double>(Clock::now() - origin_).count(); }
-  void add(std::string_view name, Phase phase, double begin, double flops = 0) {
-    spans_.push_back({name, phase, begin, now() - begin, flops});
+  void add(std::string_view name, Phase phase, double begin, double flops = 0,
+           std::size_t bytes = 0) {
+    spans_.push_back({name, phase, begin, now() - begin, flops, bytes});
   }
   // A step ended: what came since the last one belongs to it.
   void end_step() { step_ends_.push_back(spans_.size()); }
@@ -37,6 +39,7 @@ class Profile {
     Phase phase = Phase::other;
     std::int64_t calls = 0;
     double seconds = 0, flops = 0;
+    std::size_t bytes = 0;  // the most that any of its spans saw
   };
   std::vector<Line> lines() const;
   // Seconds of these steps, each from the begin of its first span to the end of its last.

@@ -231,7 +231,7 @@ void Tape<Real>::run(const Op& op, OpCall<Real>& call, bool backward) {
   backward ? f.backward(call) : f.forward(call);
   if (profile_)
     profile_->add(op.name, backward ? Profile::Phase::backward : Profile::Phase::forward, begin,
-                  f.flops ? f.flops(call, backward) : 0);
+                  f.flops ? f.flops(call, backward) : 0, arena_.in_use());
 }
 
 // Just before the first op adds to it, while the zeros are still in cache.

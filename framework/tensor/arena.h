@@ -50,6 +50,7 @@ class Arena {
 
   std::size_t high_water() const { return high_water_; }  // bytes, since construction
   std::size_t capacity() const;                           // bytes held
+  std::size_t in_use() const;                             // bytes allocated now
 
  private:
   struct Slab {
@@ -57,7 +58,6 @@ class Arena {
     std::size_t size, used;
   };
   void add_slab(std::size_t bytes);
-  std::size_t in_use() const;
 
   std::vector<Slab> slabs_;
   std::size_t current_ = 0;

@@ -54,6 +54,11 @@ TEST(Profile, CountsEachOpOnceInEachDirectionOfWarmSteps) {
   EXPECT_EQ((lines[{"linear", "forward"}].flops), 2 * 2 * 192);
   EXPECT_EQ((lines[{"linear", "backward"}].flops), 2 * (1 + 2) * 192);
   EXPECT_EQ((lines[{"gelu", "backward"}].flops), 0);
+  // Four results of 6 × 4 floats have been taken when the second product is there, and gradients
+  // after it; spans that are no op's don't know.
+  EXPECT_GE((lines[{"linear", "forward"}].bytes), 4U * 6 * 4 * 4);
+  EXPECT_GT((lines[{"gelu", "backward"}].bytes), (lines[{"linear", "forward"}].bytes));
+  EXPECT_EQ((lines[{"rest", "other"}].bytes), 0U);
   EXPECT_LE(sum, profile.seconds());
 }
 
