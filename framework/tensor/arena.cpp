@@ -1,5 +1,7 @@
 #include "tensor/arena.h"
 
+#include <sys/mman.h>
+
 #include <algorithm>
 #include <new>
 
@@ -7,6 +9,21 @@ namespace attune {
 namespace {
 
 constexpr std::size_t kFirstSlab = std::size_t{1} << 20;
+
+// Slabs of several of these lie on large pages, where the system has them: the first touch of
+// thousands of small ones takes as long as the rest of a first step.
+constexpr std::size_t kLargePage = std::size_t{1} << 21;
+
+std::byte* new_memory(std::size_t bytes) {
+  const std::size_t alignment = bytes >= 2 * kLargePage ? kLargePage : Arena::kAlignment;
+  void* const memory = ::operator new (bytes, std::align_val_t{alignment});
+  if (alignment == kLargePage) madvise(memory, bytes, MADV_HUGEPAGE);  // refused: small pages
+  return static_cast<std::byte*>(memory);
+}
+void delete_memory(std::byte* memory, std::size_t bytes) {
+  ::operator delete (memory,
+                     std::align_val_t{bytes >= 2 * kLargePage ? kLargePage : Arena::kAlignment});
+}
 
 std::size_t aligned(std::size_t bytes) {
   return (bytes + Arena::kAlignment - 1) / Arena::kAlignment * Arena::kAlignment;
@@ -25,13 +42,10 @@ Arena::Arena(std::size_t initial_bytes) {
 }
 
 Arena::~Arena() {
-  for (const Slab& slab : slabs_) ::operator delete (slab.data, std::align_val_t{kAlignment});
+  for (const Slab& slab : slabs_) delete_memory(slab.data, slab.size);
 }
 
-void Arena::add_slab(std::size_t bytes) {
-  auto* data = static_cast<std::byte*>(::operator new (bytes, std::align_val_t{kAlignment}));
-  slabs_.push_back({data, bytes, 0});
-}
+void Arena::add_slab(std::size_t bytes) { slabs_.push_back({new_memory(bytes), bytes, 0}); }
 
 void* Arena::allocate_bytes(std::size_t bytes) {
   bytes = aligned(std::max<std::size_t>(bytes, 1));
@@ -51,7 +65,7 @@ void* Arena::allocate_bytes(std::size_t bytes) {
 void Arena::reset() {
   if (slabs_.size() > 1) {
     const std::size_t total = capacity();
-    for (const Slab& slab : slabs_) ::operator delete (slab.data, std::align_val_t{kAlignment});
+    for (const Slab& slab : slabs_) delete_memory(slab.data, slab.size);
     slabs_.clear();
     add_slab(total);
   }

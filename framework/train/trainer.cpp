@@ -183,6 +183,11 @@ void Trainer::run() {
     const auto began = std::chrono::steady_clock::now();
     const bool sound = train_step(step);
     const std::chrono::duration<double> took = std::chrono::steady_clock::now() - began;
+    if (seconds.empty()) {
+      // Whoever started the command, and when, tells how long its user waited for it.
+      const std::chrono::duration<double> now = std::chrono::system_clock::now().time_since_epoch();
+      recorder_.measure("clock/first_step", "s since 1970", now.count());
+    }
     seconds.push_back(took.count());
     if (profile_) profile_->end_step();
     ++step;
