@@ -79,6 +79,14 @@ class Peer:
         self.process.wait()
 
 
+def peer_files(folder, data, weights):
+    files = {}
+    for kind, arrays in (("data", data), ("weights", weights)):
+        files[kind] = str(folder / f"peer.{kind}.npz")
+        np.savez(files[kind], **arrays)
+    return files
+
+
 class Peers:
     def __init__(self, python, threads, folder):
         self.peers, self.folder = [Peer(python, n) for n in threads], folder
@@ -93,10 +101,7 @@ class Peers:
 
     def of_training(self, variant, data, weights, steps):
         """Its ways by name, the losses of each kind of program after so many steps, and what failed."""
-        files = {}
-        for kind, arrays in (("data", data), ("weights", weights)):
-            files[kind] = str(self.folder / f"peer.{kind}.npz")
-            np.savez(files[kind], **arrays)
+        files = peer_files(self.folder, data, weights)
         request = dict(workload=variant.workload, sizes=variant.sizes, **files)
         shapes = [dict(compiled=c) for c in (False, True)]
         if variant.workload == "W4":
@@ -121,10 +126,14 @@ class Peers:
         return {name: time for name, time, wrong in found if time}, [wrong for *_, wrong in found if wrong]
 
 
+def has_torch(python):
+    return subprocess.run([python, "-c", "import torch"], capture_output=True).returncode == 0
+
+
 @contextlib.contextmanager
 def peers(python, threads, folder, none):
     """None where there is no PyTorch."""
-    if none or subprocess.run([python, "-c", "import torch"], capture_output=True).returncode:
+    if none or not has_torch(python):
         yield None
         return
     all_of_them = Peers(python, threads, folder)

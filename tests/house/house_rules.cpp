@@ -43,6 +43,7 @@ const std::vector<ThirdParty>& third_party() {
        std::regex("framework/base/.*")},
       {std::regex("(oneapi/)?tbb/.*"), std::regex("framework/kernels/parallel\\..*")},
       {std::regex("Eigen/.*"), std::regex("tests/.*")},
+      {std::regex("benchmark/.*"), std::regex("tests/bench/.*")},
       {std::regex("H5.*|hdf5.*"), std::regex("framework/h5/.*")},
       {std::regex("yaml-cpp/.*"), std::regex("framework/config/.*")},
       {std::regex("boost/math/.*"), std::regex("framework/stats/.*")},

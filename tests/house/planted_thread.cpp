@@ -1,5 +1,5 @@
 // An unordered sum in a parallel loop: ThreadSanitizer must report it. With an argument each block
-// has its own cell, and it must stay silent: libtbb's own synchronisation is known to it.
+// has its own cell, and it must stay silent: a crew hands work over and back by atomics.
 #include <array>
 #include <cstdio>
 
