@@ -23,9 +23,9 @@ bool same_bits(View<const Real> a, View<const Real> b) {
          std::memcmp(a.data(), b.data(), static_cast<std::size_t>(a.size()) * sizeof(Real)) == 0;
 }
 
-// Every kernel of a step (and of the initialisation) that is written to be shared out.
-const std::set<std::string> kSplit = {"accumulate",
-                                      "adam",
+// Every kernel of a step (and of the initialisation) that is written to be shared out. None copies
+// the gradient of a residual stream, which is handed on.
+const std::set<std::string> kSplit = {"adam",
                                       "attention",
                                       "attention_backward",
                                       "dropout_backward",
