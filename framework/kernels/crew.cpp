@@ -39,14 +39,12 @@ std::uint32_t Crew::next_loop(std::uint32_t seen) const {
 }
 
 void Crew::serve(int member) {
-  ++present_;
   for (std::uint32_t seen = 0; !over_;) {
     if (number_.load(std::memory_order_acquire) == seen) seen = next_loop(seen);
     if (over_) break;
     seen = number_.load(std::memory_order_acquire);
     take_part(member, seen);
   }
-  --present_;
 }
 
 bool Blocks::more() { return crew_ != nullptr && !crew_->failed_ && crew_->take_any(*this); }
@@ -120,10 +118,6 @@ void Crew::dismiss() {
   over_ = true;
   ++number_;
   number_.notify_all();
-}
-
-void Crew::wait_for_all_to_go() const {
-  while (present_ > 0) std::this_thread::yield();
 }
 
 }  // namespace attune::kernels

@@ -69,8 +69,6 @@ class Crew {
   void loop(Index n_blocks, WorkRef f);
   // Lets all members go, also those that have yet to come.
   void dismiss();
-  // Waits until those who came have gone.
-  void wait_for_all_to_go() const;
 
  private:
   // Blocks not yet taken, [next, end), of loop number `loop`, in one word.
@@ -93,7 +91,6 @@ class Crew {
   alignas(64) std::atomic<std::uint32_t> number_ = 0;  // of the newest loop
   alignas(64) std::atomic<Index> left_ = 0;            // groups that are not done
   std::atomic<bool> failed_ = false, over_ = false;
-  std::atomic<int> present_ = 0;
 };
 
 }  // namespace attune::kernels

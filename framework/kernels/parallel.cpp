@@ -2,6 +2,7 @@
 
 #include <tbb/global_control.h>
 #include <tbb/task_arena.h>
+#include <tbb/task_group.h>
 #include <xmmintrin.h>
 
 #include <optional>
@@ -59,27 +60,32 @@ Threads::~Threads() = default;
 
 void Threads::run_work(WorkRef f) {
   const FlushSubnormals flush;
-  const CurrentThreads current(this);
   Blocks once(1);
+  if (current_threads == this) return f(once);
+  const CurrentThreads current(this);
   if (count_ == 1) return f(once);
-  // Shared with tasks that begin late, after the run.
-  const auto crew = std::make_shared<Crew>(count_);
-  for (int member = 1; member < count_; ++member)
-    arena_->arena.enqueue([crew, member] {
-      const FlushSubnormals flush_here;
-      crew->serve(member);
-    });
-  struct Ended {
-    Arena& arena;
-    Crew* outer;
-    Crew& crew;
-    ~Ended() {
-      arena.crew = outer;
-      crew.dismiss();
-      crew.wait_for_all_to_go();
-    }
-  } const ended{*arena_, std::exchange(arena_->crew, crew.get()), *crew};
-  f(once);
+  arena_->arena.execute([&] {
+    Crew crew(count_);
+    tbb::task_group others;
+    struct Ended {
+      Arena& arena;
+      Crew* outer;
+      Crew& crew;
+      tbb::task_group& others;
+      // Members that have not come by now come here, on this thread, and find the run over.
+      ~Ended() {
+        arena.crew = outer;
+        crew.dismiss();
+        others.wait();
+      }
+    } const ended{*arena_, std::exchange(arena_->crew, &crew), crew, others};
+    for (int member = 1; member < count_; ++member)
+      others.run([&crew, member] {
+        const FlushSubnormals flush_here;
+        crew.serve(member);
+      });
+    f(once);
+  });
 }
 
 void Threads::split(const char* kernel, Index n_blocks, WorkRef f) {

@@ -88,6 +88,25 @@ TEST(Parallel, TwoThreadsObjectsLiveSideBySide) {
   EXPECT_EQ(two.splits().size(), 2U);
 }
 
+TEST(Parallel, ARunWithinARunOfTheSameThreadsSharesThem) {
+  Threads threads(4);
+  std::atomic<int> runs = 0;
+  threads.run([&] {
+    threads.run([&] { parallel_for("inner", 8, kWorthSplitting, [&](Index) { ++runs; }); });
+    parallel_for("after", 8, kWorthSplitting, [&](Index) { ++runs; });
+  });
+  EXPECT_EQ(runs, 16);
+  EXPECT_EQ(threads.splits().size(), 2U);
+}
+
+// Runs so short that no member comes in time.
+TEST(Parallel, RunsMayEndBeforeTheirThreadsCome) {
+  Threads threads(4);
+  int runs = 0;
+  for (int i = 0; i < 5000; ++i) threads.run([&] { ++runs; });
+  EXPECT_EQ(runs, 5000);
+}
+
 TEST(Parallel, AnExceptionReachesTheCallerAndTheThreadsStayUsable) {
   for (const int count : {1, 2}) {
     Threads threads(count);
