@@ -163,7 +163,7 @@ void check_attention(const AttentionCall<Real>& call, Rows<const Real> y) {
   check_offsets("q_offsets", rows.q_offsets, n_examples, q.n);
   check_offsets("k_offsets", rows.k_offsets, n_examples, k.n);
   if (o.dropout != 0) {
-    DropoutOptions{o.dropout, o.stream_key, o.step}.threshold();
+    o.weight_dropout().threshold();
     ATTUNE_CHECK(rows.example && rows.example.size() == n_examples, ShapeError,
                  "[attention] dropout={} needs the logical ids of all {} sequences, {} were given",
                  o.dropout, n_examples, rows.example.size());

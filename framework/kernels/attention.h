@@ -4,6 +4,7 @@
 #include <string_view>
 #include <type_traits>
 
+#include "kernels/dropout.h"
 #include "tensor/view.h"
 
 namespace attune::kernels {
@@ -64,6 +65,8 @@ struct AttentionOptions {
   // Which of a layer's heads these are, where others are computed apart from them; of_heads = 0:
   // there are no others. ALiBi's slopes and dropout's masks go by it.
   Index first_head = 0, of_heads = 0;
+
+  DropoutOptions weight_dropout() const { return {dropout, stream_key, step}; }
 };
 
 // Where the sequences of a pack lie: sequence e attends from query rows q_offsets[e] … to key rows

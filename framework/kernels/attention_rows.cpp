@@ -21,7 +21,7 @@ void attend_densely(const Head<Real>& h, StripScores<Real>& scores, Scratch& scr
                     Real* lse) {
   const AttentionOptions& o = *h.options;
   Real* const factors = scratch.allocate<Real>(scores.widest());
-  std::uint32_t* const draws = scratch.allocate<std::uint32_t>(scores.widest());
+  std::uint32_t* const draws = scratch.allocate<std::uint32_t>(whole_draws(scores.widest()));
   while (scores.next()) {
     const Strip& strip = scores.strip();
     for (Index r = 0; r < strip.n; ++r) {
@@ -48,7 +48,7 @@ void attend_sparsely(const Head<Real>& h, StripScores<Real>& scores, Scratch& sc
   const AttentionOptions& o = *h.options;
   Support<Real> support(h, scores.widest(), scratch);
   Real* const factors = scratch.allocate<Real>(scores.widest());
-  std::uint32_t* const draws = scratch.allocate<std::uint32_t>(scores.widest());
+  std::uint32_t* const draws = scratch.allocate<std::uint32_t>(whole_draws(scores.widest()));
   while (scores.next()) {
     for (Index r = 0; r < scores.strip().n; ++r) {
       const Index i = scores.strip().first + r;

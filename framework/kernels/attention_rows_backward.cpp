@@ -36,7 +36,7 @@ void differentiate_densely(const Head<Real>& h, StripScores<Real>& scores, Scrat
   Real* const products = scratch.allocate<Real>(kStripQueries * stride);
   Real* const ds = scratch.allocate<Real>(kStripQueries * stride);
   Real* const factors = scratch.allocate<Real>(widest);
-  std::uint32_t* const draws = scratch.allocate<std::uint32_t>(widest);
+  std::uint32_t* const draws = scratch.allocate<std::uint32_t>(whole_draws(widest));
   pack_rows(h.v, scores.seen(), Real(1), values);
   while (scores.next()) {
     const Strip& strip = scores.strip();
@@ -75,7 +75,7 @@ void differentiate_sparsely(const Head<Real>& h, StripScores<Real>& scores, Scra
   Real* const products = scratch.allocate<Real>(scores.widest());
   Real* const ds = scratch.allocate<Real>(scores.widest());
   Real* const factors = scratch.allocate<Real>(scores.widest());
-  std::uint32_t* const draws = scratch.allocate<std::uint32_t>(scores.widest());
+  std::uint32_t* const draws = scratch.allocate<std::uint32_t>(whole_draws(scores.widest()));
   while (scores.next()) {
     for (Index r = 0; r < scores.strip().n; ++r) {
       const Index i = scores.strip().first + r;

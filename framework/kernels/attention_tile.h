@@ -55,12 +55,35 @@ struct Tile {
 struct Drop {
   PhiloxKeys key;
   std::uint32_t head, example, step, threshold;
-  Index group, first_key;
+  Index group = 0, first_key = 0;
 
-  DropoutDraws draws(Index key_of_tile) const {
-    return {key, head, static_cast<std::uint32_t>(first_key + key_of_tile), example, step, group};
+  template <class Head>
+  static Drop of(const AttentionOptions& o, const Head& head) {
+    const DropoutOptions dropout = o.weight_dropout();
+    return {PhiloxKeys(o.stream_key), head.head, head.example, o.step, dropout.threshold()};
+  }
+  DropoutDraws::Place place(Index key_of_tile) const {
+    return {head, static_cast<std::uint32_t>(first_key + key_of_tile), example, step, group};
   }
 };
+
+// f(key, its draws) for the keys [begin, end) of a tile, draws of a few keys made side by side;
+// without dropout they are nothing.
+template <bool kDropout, class F>
+inline void for_keys(const Drop& drop, Index begin, Index end, const F& f) {
+  struct NoDraws {};
+  Index j = begin;
+  if constexpr (kDropout) {
+    for (; j + kPhiloxAtOnce <= end; j += kPhiloxAtOnce) {
+      DropoutDraws draws[kPhiloxAtOnce];
+      DropoutDraws::make(drop.key, [&](int i) { return drop.place(j + i); }, draws);
+      for (int i = 0; i < kPhiloxAtOnce; ++i) f(j + i, draws[i]);
+    }
+    for (; j < end; ++j) f(j, DropoutDraws(drop.key, drop.place(j)));
+  } else {
+    for (; j < end; ++j) f(j, NoDraws{});
+  }
+}
 
 // f(Fixed<n>, v) for every four vectors of the tile's queries, or those that are left: n of them
 // from the v-th on. Their sums are in registers then.

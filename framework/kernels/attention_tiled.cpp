@@ -1,6 +1,5 @@
 #include <algorithm>
 #include <limits>
-#include <optional>
 
 #include "kernels/attention/drivers.h"
 #include "kernels/attention_tile.h"
@@ -63,7 +62,7 @@ void exponentiate(const Tile& tile, int first, const Drop& drop, Real* scores,
       if (v >= from) tops[v] = max(load(columns + j * kBlock + v * kN), tops[v]);
   };
   Index j = 0;
-  for (const Index seen = std::min(tile.diagonal, reach) / 2 * 2; j < seen; j += 2) {
+  for (const Index pairs = std::min(tile.diagonal, reach) / 2 * 2; j < pairs; j += 2) {
     raise(j, top[0], 0);  // two chains hide the latency
     raise(j + 1, top[1], 0);
   }
@@ -77,9 +76,7 @@ void exponentiate(const Tile& tile, int first, const Drop& drop, Real* scores,
     store(state.max + i, now);
     store(state.factor + i, factor);
   }
-  const auto raise_to_power = [&](Index key, Index from) {
-    std::optional<DropoutDraws> draws;
-    if constexpr (kDropout) draws.emplace(dropout.draws(key));
+  const auto raise_to_power = [&](Index key, Index from, const auto& draws) {
 #pragma GCC unroll 4
     for (int v = 0; v < kV; ++v) {
       if (v < from) continue;
@@ -87,14 +84,18 @@ void exponentiate(const Tile& tile, int first, const Drop& drop, Real* scores,
       const V power = exp2(load(p) - base[v]);
       total[v] += power;
       if constexpr (kDropout) {
-        store(p, select(draws->template kept<Real>(first + v, dropout.threshold), power, Real(0)));
+        store(p, select(draws.template kept<Real>(first + v, dropout.threshold), power, Real(0)));
       } else {
         store(p, power);
       }
     }
   };
-  for (j = 0; j < std::min(tile.diagonal, reach); ++j) raise_to_power(j, 0);
-  for (; j < reach; ++j) raise_to_power(j, first_vector(j));
+  const Index seen = std::min(tile.diagonal, reach);
+  for_keys<kDropout>(dropout, 0, seen,
+                     [&](Index key, const auto& draws) { raise_to_power(key, 0, draws); });
+  for_keys<kDropout>(dropout, seen, reach, [&](Index key, const auto& draws) {
+    raise_to_power(key, first_vector(key), draws);
+  });
   for (int v = 0; v < kV; ++v) store(state.sum + begin + v * kN, total[v]);
 }
 
@@ -110,11 +111,9 @@ template <class Real>
 void attend(const AttentionOptions& options, const Block<Real>& block) {
   using V = Vec<Real>;
   constexpr double kLog2e = 1.4426950408889634074, kLn2 = 0.69314718055994530942;
-  const DropoutOptions dropout{options.dropout, options.stream_key, options.step};
   const Index n = block.q.n;
-  Drop drop{
-      PhiloxKeys(options.stream_key), block.head, block.example, options.step, dropout.threshold(),
-      block.first_query / kBlock,     0};
+  Drop drop = Drop::of(options, block);
+  drop.group = block.first_query / kBlock;
   const bool full = options.pattern == Pattern::full;
   const Index n_keys = full ? block.k.n : std::min(block.k.n, block.first_query + n);
 
@@ -147,7 +146,8 @@ void attend(const AttentionOptions& options, const Block<Real>& block) {
   PartClock::enter(PartClock::Part::other);
 
   // A query without keys has the sum 0: its row is 0 and its lse −inf.
-  const auto keep_scale = static_cast<Real>(dropout.keep_scale());
+  const auto keep_scale = static_cast<Real>(
+      options.weight_dropout().keep_scale());
   for (Index i = 0; i < n; i += kLanes<Real>) {
     const V total = load(state.sum + i);
     store(state.factor + i, select(total == V(Real(0)), V(Real(0)), V(keep_scale) / total));

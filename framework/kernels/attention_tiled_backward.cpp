@@ -1,5 +1,4 @@
 #include <limits>
-#include <optional>
 #include <type_traits>
 
 #include "kernels/attention/drivers.h"
@@ -43,9 +42,7 @@ void differentiate(const Tile& tile, int first, const Drop& drop, Real keep_scal
     lse[v] = load(queries.lse + begin + v * kN);
     delta[v] = load(queries.delta + begin + v * kN);
   }
-  const auto row = [&](Index j, Index from, auto triangle) {
-    std::optional<DropoutDraws> draws;
-    if constexpr (kDropout) draws.emplace(dropout.draws(j));
+  const auto row = [&](Index j, Index from, auto triangle, const auto& draws) {
 #pragma GCC unroll 4
     for (int v = 0; v < kV; ++v) {
       if (v < from) continue;
@@ -53,7 +50,7 @@ void differentiate(const Tile& tile, int first, const Drop& drop, Real keep_scal
       Real* const d = products + j * kBlock + begin + v * kN;
       V p = exp2(load(s) - lse[v]), dp = load(d), dropped = p;
       if constexpr (kDropout) {
-        const Mask<Real> kept = draws->template kept<Real>(first + v, dropout.threshold);
+        const Mask<Real> kept = draws.template kept<Real>(first + v, dropout.threshold);
         dropped = select(kept, p * V(keep_scale), V(Real(0)));
         dp = select(kept, dp, V(Real(0)));
       }
@@ -69,8 +66,12 @@ void differentiate(const Tile& tile, int first, const Drop& drop, Real keep_scal
     }
   };
   const Index seen = std::min(tile.diagonal, reach);
-  for (Index j = 0; j < seen; ++j) row(j, 0, std::false_type{});
-  for (Index j = seen; j < reach; ++j) row(j, tile.first_vector<Real>(j, begin), std::true_type{});
+  for_keys<kDropout>(dropout, 0, seen, [&](Index j, const auto& draws) {
+    row(j, 0, std::false_type{}, draws);
+  });
+  for_keys<kDropout>(dropout, seen, reach, [&](Index j, const auto& draws) {
+    row(j, tile.first_vector<Real>(j, begin), std::true_type{}, draws);
+  });
 }
 
 template <class Real>
@@ -79,15 +80,9 @@ void differentiate_head(const AttentionOptions& options, const Head<Real>& head)
   constexpr double kLog2e = 1.4426950408889634074;
   constexpr Real kInfinity = std::numeric_limits<Real>::infinity();
   const double scale = options.scale / options.temperature;
-  const DropoutOptions dropout{options.dropout, options.stream_key, options.step};
+  const DropoutOptions dropout = options.weight_dropout();
   const double keep_scale = dropout.keep_scale();
-  Drop drop{PhiloxKeys(options.stream_key),
-            head.head,
-            head.example,
-            options.step,
-            dropout.threshold(),
-            0,
-            0};
+  Drop drop = Drop::of(options, head);
 
   Scratch scratch;
   Real* const queries = scratch.allocate<Real>(options.d_k * kBlock);

@@ -1,6 +1,7 @@
 #include "kernels/dropout.h"
 
 #include <algorithm>
+#include <type_traits>
 
 #include "kernels/lanes.h"
 #include "kernels/parallel.h"
@@ -30,23 +31,44 @@ void for_draws(const char* kernel, const DropoutOptions& options, View<const std
       [&](Index begin, Index end) {
         const PhiloxKeys keys(options.stream_key);
         const F local = f;  // a copy that no store can reach
-        for (Index row = begin; row < end; ++row) {
-          for (Index column = 0; column < d; column += kColumns) {
-            const DropoutDraws draws(keys, 0, static_cast<std::uint32_t>(token[row]),
-                                     static_cast<std::uint32_t>(example[row]), options.step,
-                                     column / kColumns);
+        const Index groups = (d + kColumns - 1) / kColumns, n_groups = (end - begin) * groups;
+        // A few groups' draws side by side; they go on into the next rows.
+        const auto of_groups = [&](Index first, auto count) {
+          constexpr int kN = count.value;
+          Index row[kN], column[kN];
+          Index r = first / groups, g = first - r * groups;
+          for (int i = 0; i < kN; ++i) {
+            row[i] = begin + r;
+            column[i] = g * kColumns;
+            if (++g == groups) g = 0, ++r;
+          }
+          DropoutDraws draws[kN];
+          DropoutDraws::make(
+              keys,
+              [&](int i) {
+                return DropoutDraws::Place{0, static_cast<std::uint32_t>(token[row[i]]),
+                                           static_cast<std::uint32_t>(example[row[i]]),
+                                           options.step, column[i] / kColumns};
+              },
+              draws);
+          for (int i = 0; i < kN; ++i) {
             const auto of_vector = [&](Index j, auto lanes) {
-              local(row * d + column + j, lanes,
-                    draws.template kept<Real>(static_cast<int>(j / kLanes<Real>), threshold));
+              local(row[i] * d + column[i] + j, lanes,
+                    draws[i].template kept<Real>(static_cast<int>(j / kLanes<Real>), threshold));
             };
-            if (d - column >= kColumns) {  // unrolled, draws stay in registers
+            if (d - column[i] >= kColumns) {  // unrolled, draws stay in registers
 #pragma GCC unroll 8
               for (Index j = 0; j < kColumns; j += kLanes<Real>) of_vector(j, AllLanes<Real>{});
             } else {
-              for_lanes<Real>(d - column, of_vector);
+              for_lanes<Real>(d - column[i], of_vector);
             }
           }
+        };
+        Index t = 0;
+        for (; t + kPhiloxAtOnce <= n_groups; t += kPhiloxAtOnce) {
+          of_groups(t, std::integral_constant<int, kPhiloxAtOnce>{});
         }
+        for (; t < n_groups; ++t) of_groups(t, std::integral_constant<int, 1>{});
       });
 }
 

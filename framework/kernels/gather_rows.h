@@ -1,46 +1,87 @@
 #pragma once
 
 #include "kernels/lanes.h"
+#include "kernels/micro_kernel.h"
 
 namespace attune::kernels {
 
 namespace detail {
 
-// kVectors neighbouring vectors of add_weighted_rows.
-template <int kVectors, class Real, class Lanes, class From, class Weight>
-inline void add_weighted_columns(Index n, const From& from, const Weight& weight, Lanes lanes,
-                                 Index first, Real* to) {
+// kVectors neighbouring vectors of weighted_rows, the last one of which `last` reaches.
+template <int kVectors, class Real, class Lanes, class From, class Weight, class Start>
+inline void weighted_columns(Index n, const From& from, const Weight& weight, Lanes last,
+                             Index first, const Start& start, Real* to) {
   constexpr Index kStep = kLanes<Real>;
+  const auto read = [&](const Real* row, int v) {
+    return v == kVectors - 1 ? last.load(row + v * kStep) : load(row + v * kStep);
+  };
   Vec<Real> total[kVectors];
-#pragma GCC unroll 8
-  for (int v = 0; v < kVectors; ++v) total[v] = lanes.load(to + first + v * kStep);
+#pragma GCC unroll 4
+  for (int v = 0; v < kVectors; ++v) {
+    const Index j = first + v * kStep;
+    total[v] = v == kVectors - 1 ? start(j, last) : start(j, AllLanes<Real>{});
+  }
   for (Index t = 0; t < n; ++t) {
     const Real* row = from(t) + first;
-#pragma GCC unroll 8
+    const auto& of_columns = weight(t);
+#pragma GCC unroll 4
     for (int v = 0; v < kVectors; ++v) {
-      total[v] = fma(weight(t, first + v * kStep), lanes.load(row + v * kStep), total[v]);
+      total[v] = fma(of_columns(first + v * kStep), read(row, v), total[v]);
     }
   }
-#pragma GCC unroll 8
-  for (int v = 0; v < kVectors; ++v) lanes.store(to + first + v * kStep, total[v]);
+#pragma GCC unroll 4
+  for (int v = 0; v < kVectors - 1; ++v) store(to + first + v * kStep, total[v]);
+  last.store(to + first + (kVectors - 1) * kStep, total[kVectors - 1]);
 }
 
 }  // namespace detail
 
-// to[j] += Σ_t weight(t)[j] · from(t)[j] for j < d and t < n: a row of a sparse product, or what a
-// node is sent. weight(t, j) gives the vector of columns j …; each element is one fma chain in the
-// order of t, whatever d.
-template <class Real, class From, class Weight>
-inline void add_weighted_rows(Index n, const From& from, const Weight& weight, Index d, Real* to) {
-  constexpr int kWide = 4;  // vectors that share a walk over t
-  constexpr Index kColumns = kWide * kLanes<Real>;
-  Index j = 0;
-  for (; j + kColumns <= d; j += kColumns) {
-    detail::add_weighted_columns<kWide>(n, from, weight, AllLanes<Real>{}, j, to);
+// One weight for all columns.
+template <class Real>
+struct SameWeight {
+  Vec<Real> weight;
+  Vec<Real> operator()(Index) const { return weight; }
+};
+
+// What sums of columns start from: zeros, or a row; null stands for zeros.
+template <class Real>
+struct FromZeros {
+  Vec<Real> operator()(Index, auto) const { return Real(0); }
+};
+template <class Real>
+struct FromRow {
+  const Real* row;
+  Vec<Real> operator()(Index j, auto lanes) const {
+    return row == nullptr ? Vec<Real>(Real(0)) : lanes.load(row + j);
   }
-  for_lanes<Real>(d - j, [&](Index i, auto lanes) {
-    detail::add_weighted_columns<1>(n, from, weight, lanes, j + i, to);
-  });
+};
+
+// to[j] = start[j] + Σ_t weight(t)(j) · from(t)[j] for j < d and t < n: a row of a sparse product,
+// or what a node is sent. start(j, lanes) and weight(t)(j) are the vectors of columns j …; each
+// element is one fma chain in the order of t, whatever d.
+template <class Real, class From, class Weight, class Start>
+inline void weighted_rows(Index n, const From& from, const Weight& weight, Index d,
+                          const Start& start, Real* to) {
+  constexpr int kWide = 4;  // vectors that share a walk over t
+  constexpr Index kStep = kLanes<Real>;
+  const auto columns = [&](auto vectors, auto last, Index j) {
+    detail::weighted_columns<vectors.value>(n, from, weight, last, j, start, to);
+  };
+  Index j = 0;
+  for (; j + kWide * kStep <= d; j += kWide * kStep) columns(Fixed<kWide>{}, AllLanes<Real>{}, j);
+  if (j == d) return;
+  const Index vectors = (d - j + kStep - 1) / kStep;
+  const SomeLanes<Real> last{d - j - (vectors - 1) * kStep};
+  switch (vectors) {
+    case 1:
+      return columns(Fixed<1>{}, last, j);
+    case 2:
+      return columns(Fixed<2>{}, last, j);
+    case 3:
+      return columns(Fixed<3>{}, last, j);
+    default:
+      return columns(Fixed<4>{}, last, j);
+  }
 }
 
 }  // namespace attune::kernels

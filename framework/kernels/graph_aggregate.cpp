@@ -6,6 +6,7 @@
 #include "kernels/gather_rows.h"
 #include "kernels/parallel.h"
 #include "kernels/sparse_rows.h"
+#include "tensor/arena.h"
 
 namespace attune::kernels {
 namespace {
@@ -42,17 +43,17 @@ void add_neighbours(const char* kernel, View<const std::int32_t> start, const st
       [&](Index begin, Index end) {
         Scratch scratch;
         Real* total = scratch.allocate<Real>(d);
-        for (Index i = begin; i < end; ++i) {
+        for_rows_by_length(start.data(), begin, end, [&](Index i) {
           const std::int32_t* neighbour = index + start[i];
-          std::fill_n(total, d, Real(0));
-          add_weighted_rows<Real>(
+          weighted_rows<Real>(
               start[i + 1] - start[i], [&](Index t) { return from.data() + neighbour[t] * d; },
-              [&](Index t, Index) { return Vec<Real>(inner[neighbour[t]]); }, d, total);
+              [&](Index t) { return SameWeight<Real>{inner[neighbour[t]]}; }, d,
+              FromZeros<Real>{}, total);
           for_lanes<Real>(d, [&](Index j, auto lanes) {
             Real* out = to.data() + i * d + j;
             lanes.store(out, fma(Vec<Real>(outer[i]), lanes.load(total + j), lanes.load(out)));
           });
-        }
+        });
       });
 }
 
@@ -81,7 +82,7 @@ void graph_aggregate_backward(GraphReduce reduce, const PackedEdges& edges, View
   check_edges(kernel, edges, {}, dy.dim(0));
   Scratch scratch;
   const Factors<Real> w(reduce, edges, dy.dim(0), scratch);
-  const EntriesByColumn from = by_column(edges, dy.dim(0), scratch);
+  const EntriesByColumn from = by_column(edges, dy.dim(0));
   add_neighbours(kernel, from.start, from.row.data(), w.sender, w.receiver, dy, dx);
 }
 

@@ -2,114 +2,83 @@
 
 #include <algorithm>
 
+#include "kernels/edge_mask.h"
 #include "kernels/gather_rows.h"
 #include "kernels/graph_attention_parts.h"
+#include "kernels/head_cells.h"
 #include "kernels/math.h"
-#include "kernels/packed_rows.h"
-#include "kernels/philox_simd.h"
 #include "kernels/sparse_rows.h"
 
 namespace attune::kernels {
 namespace {
 
-// Turns the signs of the weights that dropout drops.
-class EdgeMask {
- public:
-  EdgeMask(const EdgeAttentionOptions& o, const PackedRows& pack, const PackedEdges& edges,
-           Scratch& scratch)
-      : options_(o.dropout),
-        philox_(o.dropout.stream_key),
-        n_heads_(o.n_heads),
-        threshold_(o.dropout.threshold()),
-        edges_(edges) {
-    if (threshold_ == 0) return;
-    const Shape nodes{edges.n_rows()};
-    example_ = scratch.view<std::int32_t>(nodes);
-    place_ = scratch.view<std::int32_t>(nodes);
-    row_coordinates(pack.offsets, pack.example, example_, place_);
+// Scores [edges, h] of the edges into rows [begin, end).
+template <class Real>
+void edge_scores_gatv2(const EdgeSizes& s, const PackedEdges& edges,
+                       const EdgeOperands<const Real>& x, Vec<Real> slope, Index begin, Index end,
+                       Real* scores) {
+  const Real *att = x.att_src.data(), *z_dst = (x.z_dst ? x.z_dst : x.z).data();
+  for (Index i = begin; i < end; ++i) {
+    const Real* own = z_dst + i * s.columns();
+    for (Index e = edges.indptr[i]; e < edges.indptr[i + 1]; ++e, scores += s.h) {
+      const Real* sender = x.z.data() + edges.indices[e] * s.columns();
+      sum_heads<Real>(
+          s.h, s.d,
+          [&](Index j, auto lanes) {
+            return lanes.load(att + j) * leaky(lanes.load(sender + j) + lanes.load(own + j), slope);
+          },
+          scores);
+    }
   }
-
-  // Work on rows of at most `widest` edges.
-  class Rows {
-   public:
-    Rows(const EdgeMask& mask, Index widest, Scratch& scratch) : mask_(mask) {
-      if (mask.threshold_ == 0) return;
-      const Index n = widest * mask.n_heads_ + kPadding;
-      heads_ = scratch.allocate<std::int32_t>(n);
-      keys_ = scratch.allocate<std::int32_t>(n);
-      draws_ = scratch.allocate<std::uint32_t>(n);
-      for (Index t = 0; t < n; ++t) heads_[t] = static_cast<std::int32_t>(t % mask.n_heads_);
-      std::fill_n(keys_, n, 0);
-    }
-    // weights [edges of row i, n_heads]
-    template <class Real>
-    void apply(Index i, Real* weights) {
-      if (mask_.threshold_ == 0) return;
-      const Index begin = mask_.edges_.indptr[i], end = mask_.edges_.indptr[i + 1];
-      const Index h = mask_.n_heads_, n = (end - begin) * h;
-      for (Index e = begin; e < end; ++e) {
-        // By whole vectors, over what the next edge writes again.
-        const Numbers key = Numbers{} + mask_.place_[mask_.edges_.indices[e]];
-        std::int32_t* to = keys_ + (e - begin) * h;
-        for (Index t = 0; t < h; t += kPhiloxLanes) __builtin_memcpy(to + t, &key, sizeof(key));
-      }
-      const Words receiver = Words{} + static_cast<std::uint32_t>(mask_.place_[i]);
-      dropout_cells(
-          mask_.philox_, static_cast<std::uint32_t>(mask_.example_[i]), mask_.options_.step,
-          [&](Index t) { return words_of(heads_ + t); },
-          [&](Index t) { return words_of(keys_ + t); }, [&](Index) { return receiver; },
-          whole_draws(n), draws_);
-      for_lanes<Real>(n, [&](Index t, auto lanes) {
-        const Vec<Real> w = lanes.load(weights + t);
-        lanes.store(weights + t, select(kept_draws<Real>(draws_ + t, mask_.threshold_), w, -w));
-      });
-    }
-
-   private:
-    typedef std::int32_t Numbers __attribute__((vector_size(4 * kPhiloxLanes)));
-    static constexpr Index kPadding = 2 * kLanes<float>;  // so that all goes by whole vectors
-
-    const EdgeMask& mask_;
-    std::int32_t *heads_ = nullptr, *keys_ = nullptr;
-    std::uint32_t* draws_ = nullptr;
-  };
-
- private:
-  DropoutOptions options_;
-  PhiloxKeys philox_;
-  Index n_heads_;
-  std::uint32_t threshold_;
-  PackedEdges edges_;
-  View<std::int32_t> example_, place_;  // of nodes
-};
-
-// The scores of the edges into a row, [edges, h], less the largest of each head. score(e, head,
-// lanes) is asked for twice, which is faster than to read again what was just written.
-template <class Real, class Score>
-void shifted_scores(Index n_edges, Index h, Score score, Real* scores) {
-  constexpr Real infinity = std::numeric_limits<Real>::infinity();
-  for_lanes<Real>(h, [&](Index head, auto lanes) {
-    Vec<Real> top = -infinity;
-    for (Index e = 0; e < n_edges; ++e) top = max(top, score(e, head, lanes));
-    // Scores of −inf alone have weights that sum to 0, and get 0.
-    const Vec<Real> shift = select(top == Vec<Real>(-infinity), Vec<Real>(0), top);
-    for (Index e = 0; e < n_edges; ++e) {
-      lanes.store(scores + e * h + head, score(e, head, lanes) - shift);
-    }
-  });
 }
 
-// Powers [edges, h] become weights that sum to 1 in each head.
+// The softmax of a row's scores [edges, h], shifted by the largest of each head; weights may be
+// scores. Scores of −inf alone have powers that sum to 0, and get 0.
 template <class Real>
-void normalise(Index n_edges, Index h, Real* weights) {
+void row_softmax(Index n_edges, Index h, const Real* scores, Real* weights) {
+  constexpr Real infinity = std::numeric_limits<Real>::infinity();
   for_lanes<Real>(h, [&](Index head, auto lanes) {
-    Vec<Real> total = Real(0);
-    for (Index e = 0; e < n_edges; ++e) total += lanes.load(weights + e * h + head);
+    Vec<Real> top = -infinity, total = Real(0);
+    for (Index e = 0; e < n_edges; ++e) top = max(top, lanes.load(scores + e * h + head));
+    const Vec<Real> shift = select(top == Vec<Real>(-infinity), Vec<Real>(0), top);
+    for (Index e = 0; e < n_edges; ++e) {
+      const Vec<Real> power = exp(lanes.load(scores + e * h + head) - shift);
+      total += power;
+      lanes.store(weights + e * h + head, power);
+    }
     const Vec<Real> inverse = select(total == Vec<Real>(0), Vec<Real>(0), Vec<Real>(1) / total);
     for (Index e = 0; e < n_edges; ++e) {
       Real* w = weights + e * h + head;
       lanes.store(w, lanes.load(w) * inverse);
     }
+  });
+}
+
+// The same by vectors of cells; score(x) makes scores of what stands at `scores`, whole vectors of
+// which may be read, and `room` holds a row's vectors.
+template <class Real, class Score>
+void row_softmax_by_cells(Index n_edges, Index h, const Real* scores, Vec<Real>* room, Real* weights,
+                          const Score& score) {
+  constexpr Real infinity = std::numeric_limits<Real>::infinity();
+  constexpr Index kStep = kLanes<Real>;
+  with_vectors<Real>(n_edges * h, room, [&](auto n, auto& x, auto&) {
+    const SomeLanes<Real> last{n_edges * h - (n - 1) * kStep};
+    Vec<Real> top = -infinity, total = Real(0);
+    for (Index v = 0; v < n; ++v) {
+      x[v] = score(load(scores + v * kStep));
+      if (v == n - 1) x[v] = last.keep(x[v], -infinity);
+      top = max(top, x[v]);
+    }
+    top = join_cells(top, h, [](Vec<Real> a, Vec<Real> b) { return max(a, b); });
+    const Vec<Real> shift = select(top == Vec<Real>(-infinity), Vec<Real>(0), top);
+    for (Index v = 0; v < n; ++v) {
+      x[v] = exp(x[v] - shift);
+      total += x[v];
+    }
+    total = sum_cells(total, h);
+    const Vec<Real> inverse = select(total == Vec<Real>(0), Vec<Real>(0), Vec<Real>(1) / total);
+    for (Index v = 0; v < n - 1; ++v) store(weights + v * kStep, x[v] * inverse);
+    last.store(weights + (n - 1) * kStep, x[n - 1] * inverse);
   });
 }
 
@@ -167,7 +136,6 @@ void edge_attention(const EdgeAttentionOptions& o, const PackedRows& pack, const
   check_shape(kernel, "y", y, x.z.shape(), "z");
   const bool gat = o.score == EdgeScore::gat;
   const Vec<Real> slope = static_cast<Real>(o.slope);
-  const Vec<Real> keep = static_cast<Real>(o.dropout.keep_scale());
   Scratch scratch;
   const auto sent = scratch.view<Real>({gat ? s.n : 0, s.h}),
              received = scratch.view<Real>(sent.shape());
@@ -175,62 +143,61 @@ void edge_attention(const EdgeAttentionOptions& o, const PackedRows& pack, const
     node_scores(s, x.z, x.att_src, sent);
     node_scores(s, x.z, x.att_dst, received);
   }
-  const Real* z_dst = (x.z_dst ? x.z_dst : x.z).data();
   const EdgeMask mask(o, pack, edges, scratch);
   const SpreadHeads<Real> spread(s.h, s.d, scratch);
+
+  const bool by_cells = cells_fill_vectors<Real>(s.h);
 
   parallel_ranges(kernel, s.n, kRowsPerBlock, s.cost(gat ? 0.5 : 1.0), [&](Index begin, Index end) {
     Scratch local;
     const std::int32_t *indptr = edges.indptr.data(), *indices = edges.indices.data();
-    Index widest = 0;
-    for (Index i = begin; i < end; ++i) {
-      const Index first = indptr[i], n_edges = indptr[i + 1] - first;
-      widest = std::max(widest, n_edges);
-      Real* scores = weights.data() + first * s.h;
-      if (gat) {
-        shifted_scores(
-            n_edges, s.h,
-            [&](Index e, Index head, auto lanes) {
-              return leaky(lanes.load(sent.data() + indices[first + e] * s.h + head) +
-                               lanes.load(received.data() + i * s.h + head),
-                           slope);
-            },
-            scores);
+    const Index before = indptr[begin] * s.h, n_cells = indptr[end] * s.h - before;
+    // Of edges into these rows; for gat what senders are scored.
+    Real *scores = local.allocate<Real>(n_cells + kLanes<Real>), *all = weights.data() + before;
+    if (gat) {
+      gather_heads(sent.data(), indices + indptr[begin], indptr[end] - indptr[begin], s.h, scores);
+    } else {
+      edge_scores_gatv2(s, edges, x, slope, begin, end, scores);
+    }
+    auto* room = local.allocate<Vec<Real>>(2 * (n_cells / kLanes<Real> + 1));
+    for_rows_by_length(indptr, begin, end, [&](Index i) {
+      const Index n_edges = indptr[i + 1] - indptr[i], first = indptr[i] * s.h - before;
+      const Real* own = received.data() + i * s.h;
+      if (by_cells && gat) {
+        const Vec<Real> to = repeat_heads(own, s.h);
+        row_softmax_by_cells(n_edges, s.h, scores + first, room, all + first,
+                             [&](Vec<Real> from) { return leaky(from + to, slope); });
+      } else if (by_cells) {
+        row_softmax_by_cells(n_edges, s.h, scores + first, room, all + first,
+                             [](Vec<Real> score) { return score; });
       } else {
-        const Real *att = x.att_src.data(), *own = z_dst + i * s.columns();
-        for (Index e = 0; e < n_edges; ++e) {
-          const Real* sender = x.z.data() + indices[first + e] * s.columns();
-          sum_heads<Real>(
-              s.h, s.d,
-              [&](Index j, auto lanes) {
-                return lanes.load(att + j) *
-                       leaky(lanes.load(sender + j) + lanes.load(own + j), slope);
-              },
-              scores + e * s.h);
-        }
-        shifted_scores(
-            n_edges, s.h,
-            [&](Index e, Index head, auto lanes) { return lanes.load(scores + e * s.h + head); },
-            scores);
+        for_lanes<Real>(gat ? s.h : 0, [&](Index head, auto lanes) {
+          for (Index e = 0; e < n_edges; ++e) {
+            Real* cell = scores + first + e * s.h + head;
+            lanes.store(cell, leaky(lanes.load(cell) + lanes.load(own + head), slope));
+          }
+        });
+        row_softmax(n_edges, s.h, scores + first, all + first);
       }
+    });
+    const Real* factors = all;
+    if (mask.drops()) {
+      Real* kept = local.allocate<Real>(n_cells);
+      mask.apply(begin, end, all, kept);
+      factors = kept;
     }
-    Real* all = weights.data() + indptr[begin] * s.h;
-    for_lanes<Real>((indptr[end] - indptr[begin]) * s.h,
-                    [&](Index t, auto lanes) { lanes.store(all + t, exp(lanes.load(all + t))); });
-    EdgeMask::Rows dropped(mask, widest, local);
-    for (Index i = begin; i < end; ++i) {
-      const Index first = indptr[i], n_edges = indptr[i + 1] - first;
-      Real *row = weights.data() + first * s.h, *out = y.data() + i * s.columns();
-      normalise(n_edges, s.h, row);
-      dropped.apply(i, row);
-      std::fill_n(out, s.columns(), Real(0));
-      add_weighted_rows<Real>(
-          n_edges, [&](Index e) { return x.z.data() + indices[first + e] * s.columns(); },
-          [&](Index e, Index j) {
-            return spread(row + e * s.h, j, [&](Vec<Real> w) { return kept(w, keep); });
-          },
-          s.columns(), out);
-    }
+    spread.with([&](auto few) {
+      using Numbers = typename SpreadHeads<Real>::template Numbers<few.value>;
+      for_rows_by_length(indptr, begin, end, [&](Index i) {
+        const Index first = indptr[i];
+        const Real* row = factors + first * s.h - before;
+        weighted_rows<Real>(
+            indptr[i + 1] - first,
+            [&](Index e) { return x.z.data() + indices[first + e] * s.columns(); },
+            [&](Index e) { return Numbers(spread, row + e * s.h); }, s.columns(), FromZeros<Real>{},
+            y.data() + i * s.columns());
+      });
+    });
   });
 }
 

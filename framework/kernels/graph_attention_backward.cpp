@@ -2,6 +2,7 @@
 
 #include "kernels/gather_rows.h"
 #include "kernels/graph_attention_parts.h"
+#include "kernels/head_cells.h"
 #include "kernels/sparse_rows.h"
 
 namespace attune::kernels {
@@ -14,9 +15,12 @@ struct Backward {
   const EdgeOperands<const Real>& x;
   const EdgeOperands<Real>& gradients;
   View<const Real> dy, weights;
-  // Of scores before the softmax for gatv2, of what is below LeakyReLU for gat. [m, h]
-  View<Real> dscores;
-  View<const Real> sent = {}, received = {};  // gat: node scores [n, h]
+  // Of scores before the softmax for gatv2, of what is below LeakyReLU for gat; and the factors
+  // that weights stand for. [m, h]
+  View<Real> dscores, factors;
+  // For gat: node scores, and the sums of dscores into each node. [n, h]
+  View<const Real> sent, received;
+  View<Real> into;
 
   SpreadHeads<Real> spread;
   Vec<Real> slope, keep;
@@ -24,51 +28,49 @@ struct Backward {
   View<const Real> z_dst() const { return x.z_dst ? x.z_dst : x.z; }
   View<Real> dz_dst() const { return x.z_dst ? gradients.z_dst : gradients.z; }
 
-  void products(Index begin, Index end);
-  void receive(Index i, Real* to_node, Real* datt);
-  void send(Index j, const EntriesByColumn& from, Real* to_node, Real* datt);
+  void receive(Index begin, Index end, Real* datt) const;
+  void send(Index j, const EntriesByColumn& from, Real* to_node, Real* datt_src,
+            Real* datt_dst) const;
+  void send_gatv2(Index j, const EntriesByColumn& from) const;
 
  private:
-  // to += factors of heads · from, a row of columns.
-  void add_spread(const Real* from, const Real* factors, Real* to) const {
-    for_lanes<Real>(s.columns(), [&](Index c, auto lanes) {
-      lanes.store(to + c, fma(spread(factors, c), lanes.load(from + c), lanes.load(to + c)));
-    });
-  }
-  void softmax_backward(Index i, Real* to_node);
-  void receive_gatv2(Index i, Real* datt);
+  template <bool kFew>
+  using Numbers = typename SpreadHeads<Real>::template Numbers<kFew>;
+
+  void products(Index begin, Index end, Real* to) const;
+  void softmax_backward(Index i, Real* products, const Real* from) const;
+  void softmax_backward_by_cells(Index i, const Real* products, const Real* from,
+                                 Vec<Real>* room) const;
+  void receive_gatv2(Index i, Real* datt) const;
 };
 
-// dscores of the edges into nodes [begin, end), as gradients of weights.
+// dy_i · z_j of the edges into nodes [begin, end).
 template <class Real>
-void Backward<Real>::products(Index begin, Index end) {
+void Backward<Real>::products(Index begin, Index end, Real* to) const {
   for (Index i = begin; i < end; ++i) {
     const Real* upstream = dy.data() + i * s.columns();
-    for (Index e = edges.indptr[i]; e < edges.indptr[i + 1]; ++e) {
+    for (Index e = edges.indptr[i]; e < edges.indptr[i + 1]; ++e, to += s.h) {
       const Real* z = x.z.data() + edges.indices[e] * s.columns();
       sum_heads<Real>(
           s.h, s.d,
-          [&](Index c, auto lanes) { return lanes.load(upstream + c) * lanes.load(z + c); },
-          dscores.data() + e * s.h);
+          [&](Index c, auto lanes) { return lanes.load(upstream + c) * lanes.load(z + c); }, to);
     }
   }
-  // A weight of 0 that isn't dropped takes no gradient either.
-  const Index first = edges.indptr[begin] * s.h, n = edges.indptr[end] * s.h - first;
-  for_lanes<Real>(n, [&](Index t, auto lanes) {
-    Real* ds = dscores.data() + first + t;
-    const auto off = lanes.load(weights.data() + first + t) <= Vec<Real>(0);
-    lanes.store(ds, select(off, Vec<Real>(0), lanes.load(ds) * keep));
-  });
 }
 
-// dscores of the edges into node i become gradients of the scores before the softmax; for gat they
-// go on through LeakyReLU, and to_node [h] gets their sum. The mean under α is taken twice, as
-// softmax_row_backward has it and for its reason.
+// Products of the edges into node i become factors and dscores, and for gat the sum of these; from:
+// what their senders are scored. The mean under α is taken twice, as softmax_row_backward has it
+// and for its reason. A weight of 0 that isn't dropped takes no gradient either.
 template <class Real>
-void Backward<Real>::softmax_backward(Index i, Real* to_node) {
-  const Index first = edges.indptr[i], n_edges = edges.indptr[i + 1] - first;
-  const Real* w = weights.data() + first * s.h;
-  Real* ds = dscores.data() + first * s.h;
+void Backward<Real>::softmax_backward(Index i, Real* products, const Real* from) const {
+  const Index first = edges.indptr[i] * s.h, n_edges = edges.indptr[i + 1] - edges.indptr[i];
+  const Real* w = weights.data() + first;
+  for_lanes<Real>(n_edges * s.h, [&](Index t, auto lanes) {
+    const Vec<Real> weight = lanes.load(w + t);
+    const auto off = weight <= Vec<Real>(0);
+    lanes.store(products + t, select(off, Vec<Real>(0), lanes.load(products + t) * keep));
+    lanes.store(factors.data() + first + t, select(off, Vec<Real>(0), weight * keep));
+  });
   for_lanes<Real>(s.h, [&](Index head, auto lanes) {
     const auto alpha = [&](Index e) {
       const Vec<Real> signed_weight = lanes.load(w + e * s.h + head);
@@ -77,7 +79,7 @@ void Backward<Real>::softmax_backward(Index i, Real* to_node) {
     const auto mean_less = [&](Vec<Real> mean) {
       Vec<Real> total = Real(0);
       for (Index e = 0; e < n_edges; ++e) {
-        total = fma(lanes.load(ds + e * s.h + head) - mean, alpha(e), total);
+        total = fma(lanes.load(products + e * s.h + head) - mean, alpha(e), total);
       }
       return total;
     };
@@ -85,21 +87,58 @@ void Backward<Real>::softmax_backward(Index i, Real* to_node) {
     const Vec<Real> own = gat ? lanes.load(received.data() + i * s.h + head) : Vec<Real>(0);
     Vec<Real> total = Real(0);
     for (Index e = 0; e < n_edges; ++e) {
-      Real* to = ds + e * s.h + head;
-      Vec<Real> g = alpha(e) * (lanes.load(to) - mean - rest);
-      if (gat) {
-        const Vec<Real> from = lanes.load(sent.data() + edges.indices[first + e] * s.h + head);
-        g *= leaky_slope(from + own, slope);
-        total += g;
-      }
-      lanes.store(to, g);
+      Vec<Real> g = alpha(e) * (lanes.load(products + e * s.h + head) - mean - rest);
+      if (gat) g *= leaky_slope(lanes.load(from + e * s.h + head) + own, slope);
+      total += g;
+      lanes.store(dscores.data() + first + e * s.h + head, g);
     }
-    if (gat) lanes.store(to_node + head, total);
+    if (gat) lanes.store(into.data() + i * s.h + head, total);
   });
 }
 
+// The same by vectors of cells; whole vectors of `from` may be read.
 template <class Real>
-void Backward<Real>::receive_gatv2(Index i, Real* datt) {
+void Backward<Real>::softmax_backward_by_cells(Index i, const Real* products, const Real* from,
+                                               Vec<Real>* room) const {
+  constexpr Index kStep = kLanes<Real>;
+  const Index first = edges.indptr[i] * s.h,
+              n_cells = (edges.indptr[i + 1] - edges.indptr[i]) * s.h;
+  const Real* w = weights.data() + first;
+  Real *to = dscores.data() + first, *factor = factors.data() + first;
+  const Vec<Real> own = gat ? repeat_heads(received.data() + i * s.h, s.h) : Vec<Real>(0);
+  Vec<Real> total = Real(0);
+  with_vectors<Real>(n_cells, room, [&](auto n, auto& alpha, auto& d) {
+    const SomeLanes<Real> last{n_cells - (n - 1) * kStep};
+    const auto read = [&](const Real* p, Index v) {
+      return v == n - 1 ? last.load(p + v * kStep) : load(p + v * kStep);
+    };
+    const auto write = [&](Real* p, Index v, Vec<Real> numbers) {
+      v == n - 1 ? last.store(p + v * kStep, numbers) : store(p + v * kStep, numbers);
+    };
+    Vec<Real> mean = Real(0), rest = Real(0);
+    for (Index v = 0; v < n; ++v) {
+      const Vec<Real> weight = read(w, v);
+      const auto off = weight <= Vec<Real>(0);
+      alpha[v] = max(weight, -weight);
+      d[v] = select(off, Vec<Real>(0), read(products, v) * keep);
+      write(factor, v, select(off, Vec<Real>(0), weight * keep));
+      mean = fma(d[v], alpha[v], mean);
+    }
+    mean = sum_cells(mean, s.h);
+    for (Index v = 0; v < n; ++v) rest = fma(d[v] - mean, alpha[v], rest);
+    rest = sum_cells(rest, s.h);
+    for (Index v = 0; v < n; ++v) {
+      Vec<Real> g = alpha[v] * (d[v] - mean - rest);
+      if (gat) g *= leaky_slope(load(from + v * kStep) + own, slope);
+      total += g;
+      write(to, v, g);
+    }
+  });
+  if (gat) store_n(into.data() + i * s.h, s.h, sum_cells(total, s.h));
+}
+
+template <class Real>
+void Backward<Real>::receive_gatv2(Index i, Real* datt) const {
   const Real* own = z_dst().data() + i * s.columns();
   Real* down = dz_dst() ? dz_dst().data() + i * s.columns() : nullptr;
   for_lanes<Real>(s.columns(), [&](Index c, auto lanes) {
@@ -107,7 +146,7 @@ void Backward<Real>::receive_gatv2(Index i, Real* datt) {
     Vec<Real> total = Real(0), total_att = Real(0);
     for (Index e = edges.indptr[i]; e < edges.indptr[i + 1]; ++e) {
       const Vec<Real> u = lanes.load(x.z.data() + edges.indices[e] * s.columns() + c) + mine;
-      const Vec<Real> ds = spread(dscores.data() + e * s.h, c);
+      const Vec<Real> ds = Numbers<false>(spread, dscores.data() + e * s.h)(c);
       total = fma(ds * att, leaky_slope(u, slope), total);
       total_att = fma(ds, leaky(u, slope), total_att);
     }
@@ -116,74 +155,123 @@ void Backward<Real>::receive_gatv2(Index i, Real* datt) {
   });
 }
 
-// Of node i as a receiver; `datt` is the block's share of the gradient of what it is scored by.
+// Of nodes [begin, end) as receivers; `datt` is the block's share of gatv2's gradient of att.
 template <class Real>
-void Backward<Real>::receive(Index i, Real* to_node, Real* datt) {
-  softmax_backward(i, to_node);
-  if (!gat) return receive_gatv2(i, datt);
-  const Index at = i * s.columns();
-  if (gradients.z) add_spread(x.att_dst.data(), to_node, gradients.z.data() + at);
-  if (datt != nullptr) add_spread(x.z.data() + at, to_node, datt);
+void Backward<Real>::receive(Index begin, Index end, Real* datt) const {
+  Scratch local;
+  const Index before = edges.indptr[begin], m = edges.indptr[end] - before, n_cells = m * s.h;
+  const auto cells = [&](Index n) { return local.allocate<Real>(n + kLanes<Real>); };
+  Real *const products_of = cells(n_cells), *const from = cells(gat ? n_cells : 0);
+  auto* room = local.allocate<Vec<Real>>(2 * (n_cells / kLanes<Real> + 1));
+  products(begin, end, products_of);
+  if (gat) gather_heads(sent.data(), edges.indices.data() + before, m, s.h, from);
+  const bool by_cells = cells_fill_vectors<Real>(s.h);
+  for_rows_by_length(edges.indptr.data(), begin, end, [&](Index i) {
+    const Index cell = (edges.indptr[i] - before) * s.h;
+    by_cells ? softmax_backward_by_cells(i, products_of + cell, from + cell, room)
+             : softmax_backward(i, products_of + cell, from + cell);
+    if (!gat) receive_gatv2(i, datt);
+  });
 }
 
-// Of node j as a sender.
+// Of node j as a sender, for gat; with what it gets as a receiver, so that its rows are visited
+// once. to_node [h] is scratch; datt_src and datt_dst are the block's shares, with room for whole
+// vectors.
 template <class Real>
-void Backward<Real>::send(Index j, const EntriesByColumn& from, Real* to_node, Real* datt) {
-  const Index first = from.start[j], n_edges = from.start[j + 1] - first;
+void Backward<Real>::send(Index j, const EntriesByColumn& from, Real* to_node, Real* datt_src,
+                          Real* datt_dst) const {
+  const Index first = from.start[j], n_edges = from.start[j + 1] - first, at = j * s.columns();
   const std::int32_t *entry = from.entry.data() + first, *receiver = from.row.data() + first;
-  const Index at = j * s.columns();
-  if (gat) {
-    for_lanes<Real>(s.h, [&](Index head, auto lanes) {
-      Vec<Real> total = Real(0);
-      for (Index e = 0; e < n_edges; ++e) {
-        total += lanes.load(dscores.data() + entry[e] * s.h + head);
+  const Real* z = x.z.data() + at;
+  spread.with([&](auto few) {
+    using Heads = Numbers<few.value>;
+    const auto sum_of_edges = [&] {
+      if constexpr (few.value) {
+        Vec<Real> total = Real(0);
+        for (Index e = 0; e < n_edges; ++e) total += load_n(dscores.data() + entry[e] * s.h, s.h);
+        return Heads(spread, total);
+      } else {
+        for_lanes<Real>(s.h, [&](Index head, auto lanes) {
+          Vec<Real> total = Real(0);
+          for (Index e = 0; e < n_edges; ++e) {
+            total += lanes.load(dscores.data() + entry[e] * s.h + head);
+          }
+          lanes.store(to_node + head, total);
+        });
+        return Heads(spread, to_node);
       }
-      lanes.store(to_node + head, total);
-    });
-    if (datt != nullptr) add_spread(x.z.data() + at, to_node, datt);
-  }
-  if (!gradients.z) return;
-  Real* dz = gradients.z.data() + at;
-  add_weighted_rows<Real>(
-      n_edges, [&](Index e) { return dy.data() + receiver[e] * s.columns(); },
-      [&](Index e, Index c) {
-        return spread(weights.data() + entry[e] * s.h, c,
-                      [&](Vec<Real> w) { return kept(w, keep); });
-      },
-      s.columns(), dz);
-  if (gat) {
-    add_spread(x.att_src.data(), to_node, dz);
-    return;
-  }
-  for_lanes<Real>(s.columns(), [&](Index c, auto lanes) {
-    const Vec<Real> own = lanes.load(x.z.data() + at + c), att = lanes.load(x.att_src.data() + c);
-    Vec<Real> total = lanes.load(dz + c);
-    for (Index e = 0; e < n_edges; ++e) {
-      const Vec<Real> u = own + lanes.load(z_dst().data() + receiver[e] * s.columns() + c);
-      const Vec<Real> ds = spread(dscores.data() + entry[e] * s.h, c);
-      total = fma(ds * att, leaky_slope(u, slope), total);
-    }
-    lanes.store(dz + c, total);
+    };
+    const Heads sums = sum_of_edges(), into_node(spread, into.data() + j * s.h);
+    const auto add_share = [&](Real* share, const Heads& heads) {
+      if (share == nullptr) return;
+      for_lanes<Real>(s.columns(), [&](Index c, auto lanes) {
+        store(share + c, fma(heads(c), lanes.load(z + c), load(share + c)));
+      });
+    };
+    add_share(datt_src, sums);
+    add_share(datt_dst, into_node);
+    if (!gradients.z) return;
+    Real* dz = gradients.z.data() + at;
+    weighted_rows<Real>(
+        n_edges, [&](Index e) { return dy.data() + receiver[e] * s.columns(); },
+        [&](Index e) { return Heads(spread, factors.data() + entry[e] * s.h); }, s.columns(),
+        [&](Index c, auto lanes) {
+          const Vec<Real> scored = fma(into_node(c), lanes.load(x.att_dst.data() + c),
+                                       sums(c) * lanes.load(x.att_src.data() + c));
+          return lanes.load(dz + c) + scored;
+        },
+        dz);
   });
 }
 
-// first(begin, end) and then f(node, scratch [h], datt's share of the block) for blocks of nodes,
-// and datt += the shares in order.
-template <class Real, class First, class F>
-void for_nodes(const char* kernel, const EdgeSizes& s, double cost, View<Real> datt, First first,
-               F f) {
-  Scratch scratch;
-  const Index n_blocks = row_blocks(s.n), columns = s.columns();
-  Real* shares = datt ? scratch.allocate<Real>(n_blocks * columns) : nullptr;
-  parallel_ranges(kernel, s.n, kRowsPerBlock, cost, [&](Index begin, Index end) {
-    Scratch local;
-    Real* to_node = local.allocate<Real>(s.h);
-    Real* share = shares == nullptr ? nullptr : shares + begin / kRowsPerBlock * columns;
-    if (share != nullptr) std::fill_n(share, columns, Real(0));
-    first(begin, end);
-    for (Index i = begin; i < end; ++i) f(i, to_node, share);
+template <class Real>
+void Backward<Real>::send_gatv2(Index j, const EntriesByColumn& from) const {
+  if (!gradients.z) return;
+  const Index first = from.start[j], n_edges = from.start[j + 1] - first, at = j * s.columns();
+  const std::int32_t *entry = from.entry.data() + first, *receiver = from.row.data() + first;
+  Real* dz = gradients.z.data() + at;
+  spread.with([&](auto few) {
+    using Heads = Numbers<few.value>;
+    weighted_rows<Real>(
+        n_edges, [&](Index e) { return dy.data() + receiver[e] * s.columns(); },
+        [&](Index e) { return Heads(spread, factors.data() + entry[e] * s.h); }, s.columns(),
+        FromRow<Real>{dz}, dz);
+    for_lanes<Real>(s.columns(), [&](Index c, auto lanes) {
+      const Vec<Real> own = lanes.load(x.z.data() + at + c), att = lanes.load(x.att_src.data() + c);
+      Vec<Real> total = lanes.load(dz + c);
+      for (Index e = 0; e < n_edges; ++e) {
+        const Vec<Real> u = own + lanes.load(z_dst().data() + receiver[e] * s.columns() + c);
+        const Vec<Real> ds = Heads(spread, dscores.data() + entry[e] * s.h)(c);
+        total = fma(ds * att, leaky_slope(u, slope), total);
+      }
+      lanes.store(dz + c, total);
+    });
   });
-  if (datt) add_chunks(shares, n_blocks, columns, datt);
+}
+
+// f(begin, end, first share, second share) for blocks of nodes, and each of two gradients of att
+// gets the sum of its shares in the order of blocks; null for one that is absent. Shares have room
+// for whole vectors.
+template <class Real, class F>
+void for_blocks(const char* kernel, const EdgeSizes& s, double cost, View<Real> first,
+                View<Real> second, const F& f) {
+  Scratch scratch;
+  const Index n_blocks = row_blocks(s.n), stride = s.columns() + kLanes<Real>;
+  const auto shares_of = [&](View<Real> gradient) -> Real* {
+    return gradient ? scratch.allocate<Real>(n_blocks * stride) : nullptr;
+  };
+  Real *const firsts = shares_of(first), *const seconds = shares_of(second);
+  parallel_ranges(kernel, s.n, kRowsPerBlock, cost, [&](Index begin, Index end) {
+    const auto share = [&](Real* shares) {
+      if (shares == nullptr) return shares;
+      Real* own = shares + begin / kRowsPerBlock * stride;
+      std::fill_n(own, stride, Real(0));
+      return own;
+    };
+    f(begin, end, share(firsts), share(seconds));
+  });
+  if (first) add_chunks(firsts, n_blocks, stride, first);
+  if (second) add_chunks(seconds, n_blocks, stride, second);
 }
 
 }  // namespace
@@ -199,36 +287,44 @@ void edge_attention_backward(const EdgeAttentionOptions& o, const PackedRows& pa
   check_shape(kernel, "weights", weights, {s.m, s.h}, "edges and heads");
   const bool gat = o.score == EdgeScore::gat;
   Scratch scratch;
-  Backward<Real> b{s,
-                   edges,
-                   x,
-                   gradients,
-                   dy,
-                   weights,
-                   scratch.view<Real>({s.m, s.h}),
-                   {},
-                   {},
-                   SpreadHeads<Real>(s.h, s.d, scratch),
-                   static_cast<Real>(o.slope),
-                   static_cast<Real>(o.dropout.keep_scale()),
-                   gat};
+  const auto cells = scratch.view<Real>({s.m, s.h}), factors = scratch.view<Real>({s.m, s.h});
+  const Shape of_nodes{gat ? s.n : 0, s.h};
+  const auto sent = scratch.view<Real>(of_nodes), received = scratch.view<Real>(of_nodes),
+             into = scratch.view<Real>(of_nodes);
   if (gat) {
-    const auto sent = scratch.view<Real>({s.n, s.h}), received = scratch.view<Real>({s.n, s.h});
     node_scores(s, x.z, x.att_src, sent);
     node_scores(s, x.z, x.att_dst, received);
-    b.sent = sent;
-    b.received = received;
   }
-  for_nodes(
-      kernel, s, s.cost(gat ? 0.5 : 1.0), gat ? gradients.att_dst : gradients.att_src,
-      [&](Index begin, Index end) { b.products(begin, end); },
-      [&](Index i, Real* to_node, Real* datt) { b.receive(i, to_node, datt); });
-  const View<Real> datt = gat ? gradients.att_src : View<Real>();
-  if (!gradients.z && !datt) return;
-  const EntriesByColumn from = by_column(edges, s.n, scratch);
-  for_nodes(
-      "edge_attention_senders", s, s.cost(0.5), datt, [](Index, Index) {},
-      [&](Index j, Real* to_node, Real* share) { b.send(j, from, to_node, share); });
+  const Backward<Real> b{s,
+                         edges,
+                         x,
+                         gradients,
+                         dy,
+                         weights,
+                         cells,
+                         factors,
+                         sent,
+                         received,
+                         into,
+                         SpreadHeads<Real>(s.h, s.d, scratch),
+                         static_cast<Real>(o.slope),
+                         static_cast<Real>(o.dropout.keep_scale()),
+                         gat};
+  for_blocks(
+      kernel, s, s.cost(gat ? 0.5 : 1.0), gat ? View<Real>() : gradients.att_src, View<Real>(),
+      [&](Index begin, Index end, Real* datt, Real*) { b.receive(begin, end, datt); });
+  const View<Real> datt_src = gat ? gradients.att_src : View<Real>(),
+                   datt_dst = gat ? gradients.att_dst : View<Real>();
+  if (!gradients.z && !datt_src && !datt_dst) return;
+  const EntriesByColumn from = by_column(edges, s.n);
+  for_blocks("edge_attention_senders", s, s.cost(0.5), datt_src, datt_dst,
+             [&](Index begin, Index end, Real* src, Real* dst) {
+               Scratch local;
+               Real* to_node = local.allocate<Real>(s.h);
+               for_rows_by_length(from.start.data(), begin, end, [&](Index j) {
+                 gat ? b.send(j, from, to_node, src, dst) : b.send_gatv2(j, from);
+               });
+             });
 }
 
 template void edge_attention_backward(const EdgeAttentionOptions&, const PackedRows&,

@@ -37,10 +37,4 @@ inline Vec<Real> leaky_slope(Vec<Real> x, Vec<Real> slope) {
   return select(x > Vec<Real>(0), Vec<Real>(1), slope);
 }
 
-// The factors that weights stand for: 0 where the sign says that it is dropped.
-template <class Real>
-inline Vec<Real> kept(Vec<Real> weights, Vec<Real> keep) {
-  return select(weights <= Vec<Real>(0), Vec<Real>(0), weights * keep);
-}
-
 }  // namespace attune::kernels

@@ -47,20 +47,39 @@ inline Words multiply_low(Words a, Words b) {
 
 }  // namespace detail
 
-inline PhiloxWords philox_lanes(Words c0, Words c1, Words c2, Words c3, const PhiloxKeys& keys) {
+// A counter a lane, as four vectors.
+struct PhiloxCounters {
+  Words c0, c1, c2, c3;
+};
+
+// How many vectors of counters go side by side, one hiding the latency of another's
+// multiplications: as many as registers hold.
+inline constexpr int kPhiloxAtOnce = kVectorRegisters == 32 ? 4 : 1;
+
+template <int kN>
+inline void philox_lanes(const PhiloxKeys& keys, PhiloxCounters (&counters)[kN],
+                         PhiloxWords (&words)[kN]) {
   const Words m0 = Words{} + 0xD2511F53U, m1 = Words{} + 0xCD9E8D57U;
   // High halves collect rubbish (c1 and c3 are whole products) that no round reads: the
   // multiplication ignores them.
 #pragma GCC unroll 10
   for (int round = 0; round < 10; ++round) {
-    const Words p0 = detail::multiply_low(c0, m0), p1 = detail::multiply_low(c2, m1);
-    c0 = (p1 >> 32) ^ c1 ^ (Words{} + keys.first[round]);
-    c2 = (p0 >> 32) ^ c3 ^ (Words{} + keys.second[round]);
-    c1 = p1;
-    c3 = p0;
+#pragma GCC unroll 4
+    for (int i = 0; i < kN; ++i) {
+      auto& [c0, c1, c2, c3] = counters[i];
+      const Words p0 = detail::multiply_low(c0, m0), p1 = detail::multiply_low(c2, m1);
+      c0 = (p1 >> 32) ^ c1 ^ (Words{} + keys.first[round]);
+      c2 = (p0 >> 32) ^ c3 ^ (Words{} + keys.second[round]);
+      c1 = p1;
+      c3 = p0;
+    }
   }
   const Words low = Words{} + 0xFFFFFFFFU;
-  return {(c0 & low) | (c1 << 32), (c2 & low) | (c3 << 32)};
+#pragma GCC unroll 4
+  for (int i = 0; i < kN; ++i) {
+    const auto& [c0, c1, c2, c3] = counters[i];
+    words[i] = {(c0 & low) | (c1 << 32), (c2 & low) | (c3 << 32)};
+  }
 }
 
 // The 16-bit draws of a row of dropout in groups of 64 columns, laid out so that no vector width
@@ -72,16 +91,38 @@ class DropoutDraws {
  public:
   static constexpr int kColumns = 64;
 
-  // Group g of (head, row, example, step): columns 64 g … 64 g + 63.
-  DropoutDraws(const PhiloxKeys& key, std::uint32_t head, std::uint32_t row, std::uint32_t example,
-               std::uint32_t step, Index group) {
-    const Words first = Words{} + (head << 20 | static_cast<std::uint32_t>(8 * group));
-    for (int part = 0; part < 8 / kPhiloxLanes; ++part) {
-      const Words instance = first + lanes() + static_cast<std::uint64_t>(part * kPhiloxLanes);
-      const PhiloxWords w =
-          philox_lanes(instance, Words{} + row, Words{} + example, Words{} + step, key);
-      words_[0][part] = w.w01;
-      words_[1][part] = w.w23;
+  // Where a group stands: columns 64 g … 64 g + 63 of (head, row, example, step).
+  struct Place {
+    std::uint32_t head, row, example, step;
+    Index group;
+  };
+
+  DropoutDraws() = default;
+  DropoutDraws(const PhiloxKeys& key, const Place& place) {
+    DropoutDraws one[1];
+    make(key, [&](int) { return place; }, one);
+    *this = one[0];
+  }
+
+  // draws[i] of place(i), side by side.
+  template <int kN, class PlaceOf>
+  static void make(const PhiloxKeys& key, const PlaceOf& place, DropoutDraws (&draws)[kN]) {
+    for (int part = 0; part < kParts; ++part) {
+      PhiloxCounters counters[kN];
+      PhiloxWords words[kN];
+#pragma GCC unroll 4
+      for (int i = 0; i < kN; ++i) {
+        const Place p = place(i);
+        counters[i] = {Words{} + (p.head << 20 | static_cast<std::uint32_t>(8 * p.group)) +
+                           lanes() + static_cast<std::uint64_t>(part * kPhiloxLanes),
+                       Words{} + p.row, Words{} + p.example, Words{} + p.step};
+      }
+      philox_lanes(key, counters, words);
+#pragma GCC unroll 4
+      for (int i = 0; i < kN; ++i) {
+        draws[i].words_[0][part] = words[i].w01;
+        draws[i].words_[1][part] = words[i].w23;
+      }
     }
   }
 
@@ -108,64 +149,10 @@ class DropoutDraws {
     return n;
   }
 
+  static constexpr int kParts = 8 / kPhiloxLanes;
+
   // Of the draws of columns 16 b … in both, and in registers where loops over v are unrolled.
-  Words words_[2][8 / kPhiloxLanes];
+  Words words_[2][kParts];
 };
-
-// The draws of DropoutDraws of single cells: draws[t] is that of heads(t), rows(t), columns(t),
-// which give the numbers from t on as vectors, t a multiple of kPhiloxLanes; what they give beyond
-// n is not used. An instance holds eight columns, of which one is used.
-template <class Heads, class RowNumbers, class Columns>
-void dropout_cells(const PhiloxKeys& key, std::uint32_t example, std::uint32_t step,
-                   const Heads& heads, const RowNumbers& rows, const Columns& columns, Index n,
-                   std::uint32_t* draws) {
-  typedef std::uint32_t Halves __attribute__((vector_size(kVectorBytes / 2)));
-  for (Index t = 0; t < n; t += kPhiloxLanes) {
-    const Words column = columns(t);
-    const Words instance = (column >> 6 << 3) | (column >> 1 & 7);
-    const PhiloxWords w =
-        philox_lanes(heads(t) << 20 | instance, rows(t), Words{} + example, Words{} + step, key);
-    const Words second = -(column >> 5 & 1);  // all ones where the draw stands in w23
-    const Words word = (w.w01 & ~second) | (w.w23 & second);
-    const Words draw = word >> ((column & 1) << 5 | (column >> 4 & 1) << 4) & 0xFFFF;
-    const Halves halves = __builtin_convertvector(draw, Halves);
-    if (t + kPhiloxLanes <= n) {  // apart, because a copy of unknown length is a call
-      __builtin_memcpy(draws + t, &halves, sizeof(halves));
-    } else {
-      __builtin_memcpy(draws + t, &halves, static_cast<std::size_t>(n - t) * sizeof(std::uint32_t));
-    }
-  }
-}
-
-// Which of kLanes draws keep at this threshold.
-template <class Real>
-inline Mask<Real> kept_draws(const std::uint32_t* draws, std::uint32_t threshold) {
-  typedef std::uint32_t Some __attribute__((vector_size(4 * kLanes<Real>)));
-  Some some;
-  __builtin_memcpy(&some, draws, sizeof(some));
-  return {__builtin_convertvector(some, typename Vec<Real>::Ints) >=
-          static_cast<typename Vec<Real>::Int>(threshold)};
-}
-
-// n draws and those that fill up the last vector.
-inline Index whole_draws(Index n) { return (n + kPhiloxLanes - 1) / kPhiloxLanes * kPhiloxLanes; }
-
-// kPhiloxLanes numbers as words for dropout_cells.
-inline Words words_of(const std::int32_t* numbers) {
-  typedef std::uint32_t Halves __attribute__((vector_size(kVectorBytes / 2)));
-  Halves some;
-  __builtin_memcpy(&some, numbers, sizeof(some));
-  return __builtin_convertvector(some, Words);
-}
-
-// dropout_cells of one head and column.
-template <class RowNumbers>
-void dropout_column(const PhiloxKeys& key, std::uint32_t head, std::uint32_t column,
-                    std::uint32_t example, std::uint32_t step, const RowNumbers& rows, Index n,
-                    std::uint32_t* draws) {
-  dropout_cells(
-      key, example, step, [&](Index) { return Words{} + head; }, rows,
-      [&](Index) { return Words{} + column; }, n, draws);
-}
 
 }  // namespace attune::kernels

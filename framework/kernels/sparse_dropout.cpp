@@ -1,18 +1,19 @@
 #include <algorithm>
 
+#include "kernels/dropout_cells.h"
 #include "kernels/lanes.h"
 #include "kernels/parallel.h"
-#include "kernels/philox_simd.h"
 #include "kernels/pointwise.h"
 #include "kernels/sparse_linear.h"
 #include "kernels/sparse_rows.h"
+#include "tensor/arena.h"
 
 namespace attune::kernels {
 namespace {
 
 constexpr Index kMostColumns = Index{8} << 20;  // that a draw's counter has room for
 
-// f(e, lanes, kept) for the vectors of the entries of each row, e the first one's number.
+// f(e, lanes, kept) for vectors of entries, e the first one's number.
 template <class Real, class F>
 void for_draws(const char* kernel, const DropoutOptions& options, const SparseRows& rows,
                View<const std::int32_t> example, View<const std::int32_t> token, F f) {
@@ -24,24 +25,34 @@ void for_draws(const char* kernel, const DropoutOptions& options, const SparseRo
                   [&](Index begin, Index end) {
                     const Index start = rows.indptr[begin], n_entries = rows.indptr[end] - start;
                     const PhiloxKeys keys(options.stream_key);
-                    // With room behind them, because draws go by whole vectors.
+                    // The row and example of each entry, with room behind them, because draws go
+                    // by whole vectors.
                     Scratch scratch;
-                    auto* columns = scratch.allocate<std::int32_t>(n_entries + kLanes<float>);
-                    auto* draws = scratch.allocate<std::uint32_t>(n_entries + kLanes<float>);
-                    std::fill_n(std::copy_n(rows.indices.data() + start, n_entries, columns),
-                                kLanes<float>, 0);
+                    const Index room = whole_draws(n_entries);
+                    auto* draws = scratch.allocate<std::uint32_t>(room);
+                    auto *columns = scratch.allocate<std::int32_t>(room),
+                         *row = scratch.allocate<std::int32_t>(room),
+                         *of_example = scratch.allocate<std::int32_t>(room);
+                    std::copy_n(rows.indices.data() + start, n_entries, columns);
                     for (Index i = begin; i < end; ++i) {
-                      const Index first = rows.indptr[i], m = rows.indptr[i + 1] - first;
-                      const std::int32_t* column = columns + first - start;
-                      const Words row = Words{} + static_cast<std::uint32_t>(token[i]);
-                      dropout_cells(
-                          keys, static_cast<std::uint32_t>(example[i]), options.step,
-                          [](Index) { return Words{}; }, [&](Index) { return row; },
-                          [&](Index t) { return words_of(column + t); }, whole_draws(m), draws);
-                      for_lanes<Real>(m, [&](Index t, auto lanes) {
-                        f(first + t, lanes, kept_draws<Real>(draws + t, threshold));
-                      });
+                      const Index first = rows.indptr[i] - start,
+                                  m = rows.indptr[i + 1] - start - first;
+                      std::fill_n(row + first, m, token[i]);
+                      std::fill_n(of_example + first, m, example[i]);
                     }
+                    for (auto* numbers : {columns, row, of_example}) {
+                      std::fill_n(numbers + n_entries, room - n_entries, 0);
+                    }
+                    dropout_cells(
+                        keys, options.step,
+                        [&](Index t) {
+                          return DropoutCells{Words{}, words_of(row + t), words_of(columns + t),
+                                              words_of(of_example + t)};
+                        },
+                        n_entries, draws);
+                    for_lanes<Real>(n_entries, [&](Index t, auto lanes) {
+                      f(start + t, lanes, kept_draws<Real>(draws + t, threshold));
+                    });
                   });
 }
 

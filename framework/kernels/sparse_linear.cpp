@@ -5,6 +5,7 @@
 #include "kernels/gather_rows.h"
 #include "kernels/parallel.h"
 #include "kernels/sparse_rows.h"
+#include "tensor/arena.h"
 
 namespace attune::kernels {
 namespace {
@@ -81,18 +82,13 @@ void sparse_linear(const SparseRows& rows, View<const Real> values, View<const R
   const Real* columns = transposed(weight, scratch).data();
   parallel_ranges(kernel, y.dim(0), kRowsPerBlock, cost(rows, d), [&](Index begin, Index end) {
     for (Index i = begin; i < end; ++i) {
-      Real* to = y.data() + i * d;
-      if (bias) {
-        std::copy(bias.begin(), bias.end(), to);
-      } else {
-        std::fill_n(to, d, Real(0));
-      }
       const Index first = rows.indptr[i];
       const std::int32_t* column = rows.indices.data() + first;
       const Real* value = values.data() + first;
-      add_weighted_rows<Real>(
+      weighted_rows<Real>(
           rows.indptr[i + 1] - first, [&](Index e) { return columns + column[e] * d; },
-          [&](Index e, Index) { return Vec<Real>(value[e]); }, d, to);
+          [&](Index e) { return SameWeight<Real>{value[e]}; }, d,
+          FromRow<Real>{bias ? bias.data() : nullptr}, y.data() + i * d);
     }
   });
 }
@@ -125,20 +121,19 @@ void sparse_linear_backward(const SparseRows& rows, View<const Real> dy, View<co
   }
   if (!dweight) return;
   check_shape(kernel, "dweight", dweight, weight.shape(), "weight");
-  const EntriesByColumn by = by_column(rows, d_in, scratch);
+  const EntriesByColumn by = by_column(rows, d_in);
   parallel_ranges(
       "sparse_linear_weight", d_in, kColumnsPerBlock, cost(rows, d), [&](Index begin, Index end) {
         Scratch local;
         const auto sums = local.view<Real>({end - begin, d});
-        std::fill(sums.begin(), sums.end(), Real(0));
-        for (Index c = begin; c < end; ++c) {
+        for_rows_by_length(by.start.data(), begin, end, [&](Index c) {
           const Index first = by.start[c];
           const std::int32_t *entry = by.entry.data() + first, *row = by.row.data() + first;
-          add_weighted_rows<Real>(
+          weighted_rows<Real>(
               by.start[c + 1] - first, [&](Index t) { return dy.data() + row[t] * d; },
-              [&](Index t, Index) { return Vec<Real>(values[entry[t]]); }, d,
+              [&](Index t) { return SameWeight<Real>{values[entry[t]]}; }, d, FromZeros<Real>{},
               sums.data() + (c - begin) * d);
-        }
+        });
         transpose<true>(sums.data(), end - begin, d, d, dweight.data() + begin, d_in);
       });
 }

@@ -1,6 +1,9 @@
 #include "kernels/sparse_rows.h"
 
 #include <algorithm>
+#include <array>
+#include <numeric>
+#include <vector>
 
 #include "kernels/packed_rows.h"
 
@@ -65,23 +68,61 @@ void check_edges(const char* kernel, const PackedEdges& edges, const PackedRows&
   }
 }
 
-EntriesByColumn by_column(const SparseRows& rows, Index n_columns, Scratch& scratch) {
-  const Index n = rows.n_entries();
-  // A counting sort: next[c + 1] is where column c's next entry goes, so that in the end next[c]
-  // is where column c begins.
-  const auto next = scratch.view<std::int32_t>({n_columns + 2});
-  const auto entry = scratch.view<std::int32_t>({n}), row = scratch.view<std::int32_t>({n});
-  std::fill(next.begin(), next.end(), 0);
-  for (const std::int32_t c : rows.indices) ++next[c + 2];
-  for (Index c = 2; c < n_columns + 2; ++c) next[c] += next[c - 1];
-  for (Index i = 0; i < rows.n_rows(); ++i) {
-    for (std::int32_t e = rows.indptr[i]; e < rows.indptr[i + 1]; ++e) {
-      const std::int32_t place = next[rows.indices[e] + 1]++;
-      entry[place] = e;
-      row[place] = static_cast<std::int32_t>(i);
+namespace {
+
+// The entries of some rows by column, and the rows to know them by.
+class RememberedColumns {
+ public:
+  bool of(const SparseRows& rows, Index n_columns) const {
+    return static_cast<Index>(next_.size()) == n_columns + 2 && same(rows.indptr, indptr_) &&
+           same(rows.indices, indices_);
+  }
+  // Memory of what was remembered before is used again.
+  void sort(const SparseRows& rows, Index n_columns) {
+    indptr_.assign(rows.indptr.begin(), rows.indptr.end());
+    indices_.assign(rows.indices.begin(), rows.indices.end());
+    entry_.resize(indices_.size());
+    row_.resize(indices_.size());
+    // A counting sort: next[c + 1] is where column c's next entry goes, so that in the end next[c]
+    // is where column c begins.
+    next_.assign(static_cast<std::size_t>(n_columns + 2), 0);
+    for (const std::int32_t c : indices_) ++next_[static_cast<std::size_t>(c) + 2];
+    std::partial_sum(next_.begin(), next_.end(), next_.begin());
+    for (Index i = 0; i < rows.n_rows(); ++i) {
+      for (std::int32_t e = rows.indptr[i]; e < rows.indptr[i + 1]; ++e) {
+        const auto place =
+            static_cast<std::size_t>(next_[static_cast<std::size_t>(rows.indices[e]) + 1]++);
+        entry_[place] = e;
+        row_[place] = static_cast<std::int32_t>(i);
+      }
     }
   }
-  return {View<const std::int32_t>(next.data(), {n_columns + 1}), entry, row};
+  EntriesByColumn entries() const {
+    const auto view = [](const Numbers& v, std::size_t n) {
+      return View<const std::int32_t>(v.data(), {static_cast<Index>(n)});
+    };
+    return {view(next_, next_.size() - 1), view(entry_, entry_.size()), view(row_, row_.size())};
+  }
+
+ private:
+  using Numbers = std::vector<std::int32_t>;
+  static bool same(View<const std::int32_t> a, const Numbers& b) {
+    return std::equal(a.begin(), a.end(), b.begin(), b.end());
+  }
+
+  Numbers indptr_, indices_, next_, entry_, row_;
+};
+
+}  // namespace
+
+EntriesByColumn by_column(const SparseRows& rows, Index n_columns) {
+  thread_local std::array<RememberedColumns, 4> memory;  // the latest first
+  auto found = std::find_if(memory.begin(), memory.end(), [&](const RememberedColumns& columns) {
+    return columns.of(rows, n_columns);
+  });
+  if (found == memory.end()) (--found)->sort(rows, n_columns);
+  std::rotate(memory.begin(), found, found + 1);
+  return memory.front().entries();
 }
 
 }  // namespace attune::kernels

@@ -15,10 +15,12 @@
 
 #include "kernels/attention.h"
 #include "kernels/dropout.h"
+#include "kernels/graph_attention.h"
 #include "kernels/layer_norm.h"
 #include "kernels/linear.h"
 #include "kernels/optimiser.h"
 #include "kernels/pointwise.h"
+#include "kernels/sparse_linear.h"
 #include "tensor/arena.h"
 #include "tests/bench/roofline.h"
 
@@ -224,6 +226,86 @@ void optimiser(const std::string& workload, Index n) {
   });
 }
 
+// Rows of a random sparse matrix in the shape of a citation graph: n rows with `mean` entries on
+// average, as many again of the row itself where `loops`.
+struct SparseCase {
+  View<const std::int32_t> indptr, indices;
+};
+SparseCase random_rows(Data& data, Index n, Index n_columns, Index mean, bool loops) {
+  std::mt19937 engine(2);
+  std::vector<std::vector<Index>> columns(static_cast<std::size_t>(n));
+  for (Index t = 0; t < n * mean; ++t) {
+    const auto draw = [&](Index below) {
+      return static_cast<Index>(std::uniform_int_distribution<Index>(0, below - 1)(engine));
+    };
+    columns[static_cast<std::size_t>(draw(n))].push_back(draw(n_columns));
+  }
+  std::vector<Index> indptr{0}, indices;
+  for (Index i = 0; i < n; ++i) {
+    const auto& own = columns[static_cast<std::size_t>(i)];
+    indices.insert(indices.end(), own.begin(), own.end());
+    if (loops) indices.push_back(i);
+    indptr.push_back(static_cast<Index>(indices.size()));
+  }
+  return {data.numbers(indptr), data.numbers(indices)};
+}
+
+// A cell is an edge's score in one head: what it costs beside its products, as above, a whole
+// instance of Philox among it.
+void edges(const std::string& workload, Index n, Index heads, Index d) {
+  constexpr double kCell = 2 * (14 + 66.0 * 8 / 16 + 8);
+  const Index m = n * 5, columns = heads * d;
+  const auto cells = static_cast<double>(m * heads), products = 2.0 * static_cast<double>(m * columns);
+  const double node_bytes = 4.0 * static_cast<double>(n * columns), cell_bytes = 4 * cells;
+  const auto make = [=](Data& data, bool backward) {
+    const SparseCase graph = random_rows(data, n, n, 4, true);
+    const auto z = data({n, columns}), y = data({n, columns}), sender = data({heads, d}),
+               receiver = data({heads, d}), weights = data({graph.indices.size(), heads});
+    const PackedRows pack{data.numbers({0, n}), data.numbers({0}), {}};
+    const kernels::EdgeAttentionOptions o{.n_heads = heads, .dropout = {0.6, 7, 3}};
+    const kernels::EdgeOperands<const float> x{.z = z, .att_src = sender, .att_dst = receiver};
+    const auto forward = [=] {
+      kernels::edge_attention<float>(o, pack, {graph.indptr, graph.indices}, x, weights, y);
+    };
+    if (!backward)
+      return Kernel{{products + kCell * cells, 3 * node_bytes + cell_bytes}, products, forward};
+    forward();
+    const auto dz = data({n, columns}), dsender = data({heads, d}), dreceiver = data({heads, d});
+    const kernels::EdgeOperands<float> g{.z = dz, .att_src = dsender, .att_dst = dreceiver};
+    return Kernel{{2 * products + 2 * 12 * cells, 5 * node_bytes + 4 * cell_bytes},
+                  2 * products,
+                  [=] {
+                    kernels::edge_attention_backward<float>(
+                        o, pack, {graph.indptr, graph.indices}, y, x, weights, g);
+                  }};
+  };
+  const std::string size = sizes({n, heads, d});
+  add(workload + "/edge_attention/" + size, [=](Data& data) { return make(data, false); });
+  add(workload + "/edge_attention_backward/" + size, [=](Data& data) { return make(data, true); });
+}
+
+void sparse(const std::string& workload, Index n, Index d_in, Index d_out, Index mean) {
+  const auto entries = static_cast<double>(n * mean), out = static_cast<double>(d_out);
+  const Work work{2 * entries * out, 8 * entries + 4 * out * static_cast<double>(n + d_in)};
+  const auto make = [=](Data& data, bool backward) {
+    const SparseCase x = random_rows(data, n, d_in, mean, false);
+    const auto values = data({x.indices.size()}), w = data({d_out, d_in}), y = data({n, d_out});
+    if (!backward) {
+      return Kernel{work, work.operations, [=] {
+                      kernels::sparse_linear<float>({x.indptr, x.indices}, values, w, {}, y);
+                    }};
+    }
+    const auto dw = data({d_out, d_in});
+    return Kernel{work, work.operations, [=] {
+                    kernels::sparse_linear_backward<float>({x.indptr, x.indices}, y, values, w, {},
+                                                           dw);
+                  }};
+  };
+  const std::string size = sizes({n, d_in, d_out});
+  add(workload + "/sparse_linear/" + size, [=](Data& data) { return make(data, false); });
+  add(workload + "/sparse_linear_backward/" + size, [=](Data& data) { return make(data, true); });
+}
+
 void layers(const std::string& workload, Index n, Index d, Index ff) {
   linear(workload, n, d, 3 * d);
   linear(workload, n, d, d);
@@ -248,6 +330,9 @@ void all() {
   for (Index i = 0; i < 16; ++i) ragged.push_back((4 + i * 12 / 15) * (4 + (i * 7 % 13)));
   attention("W4", ragged, 4, 32, false, 0.1);
   for (const Index n : {256, 1024, 4096}) attention("W5", {n}, 4, 32, false, 0);
+  sparse("W6", 2708, 1433, 64, 18);
+  edges("W6", 2708, 8, 8);
+  edges("W6", 2708, 1, 7);
 }
 
 }  // namespace

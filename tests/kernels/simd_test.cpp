@@ -104,22 +104,34 @@ TYPED_TEST(Simd, MaxAndMinReturnTheirSecondOperandForNaN) {
 TEST(PhiloxLanes, AreThePhiloxOfEachCounter) {
   for (const std::uint64_t key :
        {std::uint64_t{0}, ~std::uint64_t{0}, std::uint64_t{0x299f31d0a4093822}}) {
-    Words c[4];
-    for (int word = 0; word < 4; ++word) {
+    constexpr int kVectors = 4;
+    const auto counter = [](int vector, int lane) {
+      PhiloxCounter c;
+      for (std::uint32_t word = 0; word < 4; ++word) {
+        c[word] = philox({static_cast<std::uint32_t>(lane), word,
+                          static_cast<std::uint32_t>(vector), 0},
+                         7)[0];
+      }
+      return c;
+    };
+    PhiloxCounters counters[kVectors];
+    for (int v = 0; v < kVectors; ++v) {
       for (int lane = 0; lane < kPhiloxLanes; ++lane) {
-        c[word][lane] = philox(
-            {static_cast<std::uint32_t>(lane), static_cast<std::uint32_t>(word), 0, 0}, 7)[0];
+        const PhiloxCounter c = counter(v, lane);
+        counters[v].c0[lane] = c[0];
+        counters[v].c1[lane] = c[1];
+        counters[v].c2[lane] = c[2];
+        counters[v].c3[lane] = c[3];
       }
     }
-    const PhiloxWords words = philox_lanes(c[0], c[1], c[2], c[3], PhiloxKeys(key));
-    for (int lane = 0; lane < kPhiloxLanes; ++lane) {
-      PhiloxCounter counter;
-      for (int word = 0; word < 4; ++word) {
-        counter[static_cast<std::size_t>(word)] = static_cast<std::uint32_t>(c[word][lane]);
+    PhiloxWords words[kVectors];
+    philox_lanes(PhiloxKeys(key), counters, words);
+    for (int v = 0; v < kVectors; ++v) {
+      for (int lane = 0; lane < kPhiloxLanes; ++lane) {
+        const PhiloxCounter expected = philox(counter(v, lane), key);
+        EXPECT_EQ(words[v].w01[lane], expected[0] | std::uint64_t{expected[1]} << 32);
+        EXPECT_EQ(words[v].w23[lane], expected[2] | std::uint64_t{expected[3]} << 32);
       }
-      const PhiloxCounter expected = philox(counter, key);
-      EXPECT_EQ(words.w01[lane], expected[0] | std::uint64_t{expected[1]} << 32);
-      EXPECT_EQ(words.w23[lane], expected[2] | std::uint64_t{expected[3]} << 32);
     }
   }
 }
@@ -131,7 +143,7 @@ TYPED_TEST(Simd, DropoutDrawsFollowTheirDefinition) {
   const std::uint64_t key = 0x0123456789abcdef;
   const std::uint32_t head = 5, row = 1000003, example = 77, step = 123456;
   for (const Index group : {0, 1, 13}) {
-    const DropoutDraws draws(PhiloxKeys(key), head, row, example, step, group);
+    const DropoutDraws draws(PhiloxKeys(key), {head, row, example, step, group});
     for (const std::uint32_t threshold : {0U, 1U, 6554U, 32768U, 65535U}) {
       for (int v = 0; v < 64 / n; ++v) {
         const Mask<TypeParam> kept = draws.template kept<TypeParam>(v, threshold);

@@ -11,8 +11,7 @@ using testing::in;
 
 TEST(SparseRowsByColumn, HoldEveryEntryOnceInItsColumnRising) {
   const testing::Graphs g = testing::random_graphs({30, 9});
-  Scratch scratch;
-  const EntriesByColumn by = by_column(g.edges(), g.n(), scratch);
+  const EntriesByColumn by = by_column(g.edges(), g.n());
   EXPECT_EQ(by.start[0], 0);
   EXPECT_EQ(by.start[g.n()], g.m());
   for (Index c = 0; c < g.n(); ++c) {

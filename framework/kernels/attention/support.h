@@ -2,8 +2,8 @@
 
 #include "kernels/attention/parts.h"
 #include "kernels/dropout.h"
+#include "kernels/dropout_cells.h"
 #include "kernels/part_clock.h"
-#include "kernels/philox_simd.h"
 
 namespace attune::kernels {
 
@@ -12,17 +12,18 @@ template <class Real>
 void dropout_factors(const Head<Real>& h, Index query, const KeySet& keys, std::uint32_t* draws,
                      Real* factors) {
   const AttentionOptions& o = *h.options;
-  const DropoutOptions dropout{o.dropout, o.stream_key, o.step};
+  const DropoutOptions dropout = o.weight_dropout();
   const std::uint32_t threshold = dropout.threshold();
   const auto keep = static_cast<Real>(dropout.keep_scale());
-  const auto rows = [&](Index t) {
+  const auto cells = [&](Index t) {
     Words row{};
-    const Index n = keys.list ? std::min<Index>(kPhiloxLanes, keys.count - t) : kPhiloxLanes;
+    const Index n =
+        keys.list ? std::clamp<Index>(keys.count - t, 0, kPhiloxLanes) : Index{kPhiloxLanes};
     for (Index l = 0; l < n; ++l) row[l] = static_cast<std::uint32_t>(keys[t + l]);
-    return row;
+    return DropoutCells{Words{} + static_cast<std::uint64_t>(h.head), row,
+                        Words{} + static_cast<std::uint32_t>(query), Words{} + h.example};
   };
-  dropout_column(PhiloxKeys(o.stream_key), static_cast<std::uint32_t>(h.head),
-                 static_cast<std::uint32_t>(query), h.example, o.step, rows, keys.count, draws);
+  dropout_cells(PhiloxKeys(o.stream_key), o.step, cells, keys.count, draws);
   for (Index t = 0; t < keys.count; ++t) factors[t] = draws[t] >= threshold ? keep : Real(0);
 }
 
