@@ -241,14 +241,15 @@ void linear_attention_weights(const Tape<Real>& t, Var q, Var k, View<const std:
                               const LinearAttentionOptions& options,
                               const kernels::WeightReader<Real>& read);
 // Attention of nodes to those that send to them, of features z; att_dst is for gat, z_dst for
-// gatv2, where z stands for it if absent. Without dropout `pack` may be absent.
+// gatv2, where z stands for it if absent; bias [n_heads · d], or absent, is added. Without dropout
+// `pack` may be absent.
 struct EdgeAttentionVars {
-  Var z, att_src, att_dst = {}, z_dst = {};
+  Var z, att_src, att_dst = {}, z_dst = {}, bias = {};
 };
 template <class Real>
 Var edge_attention(Tape<Real>& t, const EdgeAttentionVars& v, const PackedRows& pack,
                    const PackedEdges& edges, const GraphAttentionOptions& options) {
-  return t.apply(edge_attention_op, {v.z, v.att_src, v.att_dst, v.z_dst},
+  return t.apply(edge_attention_op, {v.z, v.att_src, v.att_dst, v.z_dst, v.bias},
                  {pack.offsets, pack.example, edges.indptr, edges.indices}, options);
 }
 // The same of z = x weightᵀ, and for gatv2 of z_dst = x weight_dstᵀ where that is given.

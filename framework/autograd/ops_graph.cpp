@@ -50,6 +50,8 @@ View<Real> zeros(const Shape& shape, Scratch& scratch) {
   return view;
 }
 
+constexpr std::size_t kBias = 4;  // among the inputs of edge_attention
+
 template <class Real>
 void edge_shapes(const OpCall<Real>& c, OpShapes& s) {
   const Shape z = rank_of(c, edge_attention_op, 0, 2);
@@ -60,7 +62,7 @@ void edge_shapes(const OpCall<Real>& c, OpShapes& s) {
 }
 template <class Real>
 kernels::EdgeOperands<const Real> edge_operands(const OpCall<Real>& c) {
-  return {c.in[0], c.in[1], c.in[2], c.in[3]};
+  return {c.in[0], c.in[1], c.in[2], c.in[3], c.in[kBias]};
 }
 template <class Real>
 void edge_forward(OpCall<Real>& c) {
@@ -71,9 +73,12 @@ void edge_forward(OpCall<Real>& c) {
 }
 template <class Real>
 void edge_backward(OpCall<Real>& c) {
+  c.zero_fresh(1);
+  if (c.grad_in[kBias]) kernels::linear_backward_bias<Real>(c.grad_out[0], c.grad_in[kBias]);
   kernels::edge_attention_backward<Real>(kernel_options(c), pack_of(c), edges_of(c), c.grad_out[0],
                                          edge_operands(c), c.saved[0],
-                                         {c.grad_in[0], c.grad_in[1], c.grad_in[2], c.grad_in[3]});
+                                         {c.grad_in[0], c.grad_in[1], c.grad_in[2], c.grad_in[3]},
+                                         c.fresh[0]);
 }
 
 constexpr std::size_t kWeightDst = 4;  // among the inputs of graph_attention
@@ -171,21 +176,22 @@ void GraphAggregateOptions::fields(FieldList& f) {
 const Op edge_attention_op{
     .name = "edge_attention",
     .maths =
-        "y_i = Σ_j softmax_j(e_ij) z_j over the edges from j into i, by head; gat: e_ij = "
+        "y_i = bias + Σ_j softmax_j(e_ij) z_j over the edges from j into i, by head; gat: e_ij = "
         "LeakyReLU(att_src · z_j + att_dst · z_i); gatv2: e_ij = att_src · LeakyReLU(z_j + "
         "z_dst_i)",
     .inputs = {{"z", "[n, n_heads·d]"},
                {"att_src", "[n_heads, d]"},
                {"att_dst", "[n_heads, d]", true},
-               {"z_dst", "[n, n_heads·d]", true}},
+               {"z_dst", "[n, n_heads·d]", true},
+               {"bias", "[n_heads·d]", true}},
     .indices = {{"offsets", "[B+1]", true, &absent::one_sequence},
                 {"example", "[B]", true, &absent::numbered_sequences},
                 {"indptr", "[n+1]"},
                 {"indices", "[m]"}},
     .outputs = {{"y", "[n, n_heads·d]"}},
     .options = make_drawing_options<GraphAttentionOptions>,
-    .f32 = {edge_shapes<float>, edge_forward<float>, edge_backward<float>},
-    .f64 = {edge_shapes<double>, edge_forward<double>, edge_backward<double>},
+    .f32 = {edge_shapes<float>, edge_forward<float>, edge_backward<float>, nullptr, true},
+    .f64 = {edge_shapes<double>, edge_forward<double>, edge_backward<double>, nullptr, true},
 };
 
 const Op graph_attention_op{

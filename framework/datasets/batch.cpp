@@ -1,5 +1,7 @@
 #include "datasets/batch.h"
 
+#include <algorithm>
+
 #include "tensor/arena.h"
 
 namespace attune {
@@ -75,7 +77,14 @@ void Batch::describe(const Dataset& data, Split split, std::span<const Index> in
 }
 
 void Batch::assemble(const Dataset& data, Split split, std::span<const Index> indices) {
+  if (assembled_.data == &data && assembled_.split == split &&
+      std::equal(indices.begin(), indices.end(), assembled_.indices.begin(),
+                 assembled_.indices.end()))
+    return;
   describe(data, split, indices);
+  assembled_.data = &data;
+  assembled_.split = split;
+  assembled_.indices.assign(indices.begin(), indices.end());
   if (edges_) {
     edge_indptr_.assign(1, 0);
     edge_indices_.clear();
@@ -101,6 +110,7 @@ void Batch::assemble(const Dataset& data, Split split, std::span<const Index> in
 }
 
 void Batch::ask(std::span<const std::vector<std::int32_t>> answers) {
+  assembled_.data = nullptr;
   query_offsets_.assign(1, 0);
   query_tokens_.clear();
   targets_.clear();
@@ -123,6 +133,7 @@ void Batch::add_graph(const GraphRows& graph, std::int32_t first_row) {
 
 void Batch::assemble_augmented(const ImageDataset& data, std::span<const Index> indices,
                                const Augmenter& augmenter, Index step) {
+  assembled_.data = nullptr;
   describe(data, Split::train, indices);
   const Index patch = data.patch();
   for (std::size_t i = 0; i < indices.size(); ++i) {

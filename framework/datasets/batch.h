@@ -14,7 +14,8 @@ namespace attune {
 class Batch {
  public:
   void reserve(const Dataset& data, Index tokens, Index examples);
-  // Example indices within the split, in any order. Views of an earlier call become invalid.
+  // Example indices within the split, in any order. Views of an earlier call become invalid. The
+  // examples that stand there already, in that order, are not written again.
   void assemble(const Dataset& data, Split split, std::span<const Index> indices);
   // Puts other sequences in place of the answers of decoded queries, one an example: query row 0
   // holds the boundary, row t token t − 1. There are no targets then.
@@ -43,6 +44,12 @@ class Batch {
   Index n_queries() const { return query_offsets_.empty() ? 0 : query_offsets_.back(); }
 
  private:
+  // What assemble() was last asked for, if nothing else has been put in its place.
+  struct Assembled {
+    const Dataset* data = nullptr;
+    Split split = {};
+    std::vector<Index> indices;
+  };
   void describe(const Dataset& data, Split split, std::span<const Index> indices);
   void add_graph(const GraphRows& graph, std::int32_t first_row);
   float* values_of(std::size_t i) { return values_.data() + offsets_[i] * width_; }
@@ -55,6 +62,7 @@ class Batch {
   std::vector<std::int32_t> query_tokens_, query_offsets_;
   std::vector<std::int32_t> edge_indptr_, edge_indices_, x_indptr_, x_columns_;
   std::vector<Index> groups_;
+  Assembled assembled_;
 };
 
 }  // namespace attune

@@ -96,6 +96,7 @@ EdgeSizes check_edge_attention(const char* kernel, const EdgeAttentionOptions& o
   check_shape(kernel, "att_src", x.att_src, att, "the heads of z");
   if (x.att_dst) check_shape(kernel, "att_dst", x.att_dst, att, "the heads of z");
   if (x.z_dst) check_shape(kernel, "z_dst", x.z_dst, x.z.shape(), "z");
+  if (x.bias) check_shape(kernel, "bias", x.bias, {columns}, "a row of z");
   const bool gat = o.score == EdgeScore::gat;
   ATTUNE_CHECK(!gat || x.att_dst, ShapeError,
                "[{}] gat scores receivers by att_dst, which is absent.", kernel);
@@ -194,7 +195,7 @@ void edge_attention(const EdgeAttentionOptions& o, const PackedRows& pack, const
         weighted_rows<Real>(
             indptr[i + 1] - first,
             [&](Index e) { return x.z.data() + indices[first + e] * s.columns(); },
-            [&](Index e) { return Numbers(spread, row + e * s.h); }, s.columns(), FromZeros<Real>{},
+            [&](Index e) { return Numbers(spread, row + e * s.h); }, s.columns(), FromRow<Real>{x.bias ? x.bias.data() : nullptr},
             y.data() + i * s.columns());
       });
     });

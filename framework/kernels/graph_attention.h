@@ -24,13 +24,15 @@ struct EdgeOperands {
   View<T> att_src;       // [n_heads, d]
   View<T> att_dst = {};  // [n_heads, d]; gat needs it, gatv2 does not read it
   View<T> z_dst = {};    // [n, n_heads · d], gatv2: what it compares; absent: z
+  View<T> bias = {};     // [n_heads · d], added to y; may be absent. Not a gradient: for that there
+                         // is linear_backward_bias
 };
 
 // Attention over the edges into each node. By head, with M in {0, 1} the mask that attention()
 // with pattern edges draws, at (head, row = sender's place in its example, column = receiver's):
-//   α_i = softmax of the scores of the edges into i,   y_i = Σ_e M_e α_e z_j(e) / (1 − p̂)
+//   α_i = softmax of the scores of the edges into i,   y_i = bias + Σ_e M_e α_e z_j(e) / (1 − p̂)
 //   weights [m, n_heads] are kept for the backward: α, with its sign turned where it is dropped
-//   y [n, n_heads · d]; 0 for nodes without edges, or with scores of −inf alone
+//   y [n, n_heads · d]; bias alone for nodes without edges, or with scores of −inf alone
 // Edges need no order, and count as often as they stand. `pack` needs offsets and example ids where
 // there is dropout; without it both may be absent. A node's bits depend on the nodes that send to
 // it and the order of these edges, not on the pack nor on threads. Scores are taken less their
@@ -40,7 +42,8 @@ void edge_attention(const EdgeAttentionOptions& options, const PackedRows& pack,
                     const PackedEdges& edges, const EdgeOperands<const Real>& x, View<Real> weights,
                     View<Real> y);
 
-// Adds to those gradients that are there; att_dst's is left alone by gatv2. With r = 1 / (1 − p̂),
+// Adds to those gradients that are there, but writes that of z where it is fresh: where it holds
+// nothing yet; att_dst's is left alone by gatv2. With r = 1 / (1 − p̂),
 // s the scores before the softmax and u what is below LeakyReLU l:
 //   dα_e = r M_e dy_i · z_j,   ds_e = α_e (dα_e − Σ_into i α dα)
 //   gat    du_e = l'(u_e) ds_e;  dz_j += r M_e α_e dy_i + du_e att_src,  dz_i += du_e att_dst,
@@ -52,6 +55,6 @@ template <class Real>
 void edge_attention_backward(const EdgeAttentionOptions& options, const PackedRows& pack,
                              const PackedEdges& edges, View<const Real> dy,
                              const EdgeOperands<const Real>& x, View<const Real> weights,
-                             const EdgeOperands<Real>& gradients);
+                             const EdgeOperands<Real>& gradients, bool fresh_z = false);
 
 }  // namespace attune::kernels

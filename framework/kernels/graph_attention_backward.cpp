@@ -24,7 +24,7 @@ struct Backward {
 
   SpreadHeads<Real> spread;
   Vec<Real> slope, keep;
-  bool gat;
+  bool gat, fresh_z;
   View<const Real> z_dst() const { return x.z_dst ? x.z_dst : x.z; }
   View<Real> dz_dst() const { return x.z_dst ? gradients.z_dst : gradients.z; }
 
@@ -218,7 +218,7 @@ void Backward<Real>::send(Index j, const EntriesByColumn& from, Real* to_node, R
         [&](Index c, auto lanes) {
           const Vec<Real> scored = fma(into_node(c), lanes.load(x.att_dst.data() + c),
                                        sums(c) * lanes.load(x.att_src.data() + c));
-          return lanes.load(dz + c) + scored;
+          return fresh_z ? scored : lanes.load(dz + c) + scored;
         },
         dz);
   });
@@ -280,7 +280,7 @@ template <class Real>
 void edge_attention_backward(const EdgeAttentionOptions& o, const PackedRows& pack,
                              const PackedEdges& edges, View<const Real> dy,
                              const EdgeOperands<const Real>& x, View<const Real> weights,
-                             const EdgeOperands<Real>& gradients) {
+                             const EdgeOperands<Real>& gradients, bool fresh_z) {
   const char* const kernel = "edge_attention_backward";
   const EdgeSizes s = check_edge_attention(kernel, o, pack, edges, x);
   check_shape(kernel, "dy", dy, x.z.shape(), "z");
@@ -309,7 +309,9 @@ void edge_attention_backward(const EdgeAttentionOptions& o, const PackedRows& pa
                          SpreadHeads<Real>(s.h, s.d, scratch),
                          static_cast<Real>(o.slope),
                          static_cast<Real>(o.dropout.keep_scale()),
-                         gat};
+                         gat,
+                         fresh_z};
+  if (fresh_z && !gat) std::fill(gradients.z.begin(), gradients.z.end(), Real(0));
   for_blocks(
       kernel, s, s.cost(gat ? 0.5 : 1.0), gat ? View<Real>() : gradients.att_src, View<Real>(),
       [&](Index begin, Index end, Real* datt, Real*) { b.receive(begin, end, datt); });
@@ -330,10 +332,10 @@ void edge_attention_backward(const EdgeAttentionOptions& o, const PackedRows& pa
 template void edge_attention_backward(const EdgeAttentionOptions&, const PackedRows&,
                                       const PackedEdges&, View<const float>,
                                       const EdgeOperands<const float>&, View<const float>,
-                                      const EdgeOperands<float>&);
+                                      const EdgeOperands<float>&, bool);
 template void edge_attention_backward(const EdgeAttentionOptions&, const PackedRows&,
                                       const PackedEdges&, View<const double>,
                                       const EdgeOperands<const double>&, View<const double>,
-                                      const EdgeOperands<double>&);
+                                      const EdgeOperands<double>&, bool);
 
 }  // namespace attune::kernels

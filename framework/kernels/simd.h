@@ -242,6 +242,23 @@ inline Vec<float> sqrt(Vec<float> x) { return Vec<float>(_mm256_sqrt_ps(x.v)); }
 inline Vec<double> sqrt(Vec<double> x) { return Vec<double>(_mm256_sqrt_pd(x.v)); }
 #endif
 
+// Of n ≤ kVectorBytes / sizeof(T) numbers those whose bit is set, one behind the other; a whole
+// vector of `to` may be written.
+template <class T>
+inline void pack_lanes(const T* from, Index n, unsigned bits, T* to) {
+#if defined(__AVX512F__)
+  if constexpr (sizeof(T) == 4) {
+    const auto all = static_cast<__mmask16>((1U << n) - 1), some = static_cast<__mmask16>(bits);
+    _mm512_storeu_si512(to, _mm512_maskz_compress_epi32(some, _mm512_maskz_loadu_epi32(all, from)));
+  } else {
+    const auto all = static_cast<__mmask8>((1U << n) - 1), some = static_cast<__mmask8>(bits);
+    _mm512_storeu_si512(to, _mm512_maskz_compress_epi64(some, _mm512_maskz_loadu_epi64(all, from)));
+  }
+#else
+  for (; bits != 0; bits &= bits - 1) *to++ = from[__builtin_ctz(bits)];
+#endif
+}
+
 namespace detail {
 
 // Lane i takes lane i xor kStep.

@@ -59,6 +59,53 @@ void check(const char* kernel, const SparseRows& rows, View<const Real> y, View<
   check_shape(kernel, "y or its gradient", y, {y.dim(0), weight.dim(0)}, "weight");
 }
 
+// The entries of a row that are not 0: dropout makes zeros of many.
+template <class Real>
+class NonZeros {
+ public:
+  // Of rows of at most `most` entries.
+  NonZeros(Index most, Scratch& scratch)
+      : place_room_(scratch.allocate<std::int32_t>(most + kLanes<float>)),
+        value_room_(scratch.allocate<Real>(most + kLanes<Real>)) {}
+
+  // Of n entries; gives how many are left.
+  Index find(Index n, const std::int32_t* places, const Real* values) {
+    const auto zeros = [&](Index t, auto lanes) {
+      return lane_bits((lanes.load(values + t) == Vec<Real>(Real(0))) & first_lanes<Real>(n - t));
+    };
+    places_ = places;
+    values_ = values;
+    unsigned any = 0;
+    for_lanes<Real>(n, [&](Index t, auto lanes) { any |= zeros(t, lanes); });
+    if (any == 0) return n;
+    Index found = 0;
+    for_lanes<Real>(n, [&](Index t, auto lanes) {
+      const Index some = std::min<Index>(n - t, kLanes<Real>);
+      const unsigned bits = ~zeros(t, lanes) & ((1U << some) - 1);
+      pack_lanes(values + t, some, bits, value_room_ + found);
+      pack_lanes(places + t, some, bits, place_room_ + found);
+      found += __builtin_popcount(bits);
+    });
+    places_ = place_room_;
+    values_ = value_room_;
+    return found;
+  }
+  Index place(Index t) const { return places_[t]; }
+  SameWeight<Real> operator()(Index t) const { return {values_[t]}; }
+
+ private:
+  std::int32_t* place_room_;
+  Real* value_room_;
+  const std::int32_t* places_ = nullptr;
+  const Real* values_ = nullptr;
+};
+// Of the rows [begin, end) that indptr bounds, the most entries.
+Index widest(const std::int32_t* indptr, Index begin, Index end) {
+  Index most = 0;
+  for (Index i = begin; i < end; ++i) most = std::max<Index>(most, indptr[i + 1] - indptr[i]);
+  return most;
+}
+
 template <class Real>
 View<const Real> read(View<Real> v) {
   return v;
@@ -81,13 +128,14 @@ void sparse_linear(const SparseRows& rows, View<const Real> values, View<const R
   Scratch scratch;
   const Real* columns = transposed(weight, scratch).data();
   parallel_ranges(kernel, y.dim(0), kRowsPerBlock, cost(rows, d), [&](Index begin, Index end) {
+    Scratch local;
+    NonZeros<Real> entries(widest(rows.indptr.data(), begin, end), local);
     for (Index i = begin; i < end; ++i) {
       const Index first = rows.indptr[i];
-      const std::int32_t* column = rows.indices.data() + first;
-      const Real* value = values.data() + first;
+      const Index n = entries.find(rows.indptr[i + 1] - first, rows.indices.data() + first,
+                                   values.data() + first);
       weighted_rows<Real>(
-          rows.indptr[i + 1] - first, [&](Index e) { return columns + column[e] * d; },
-          [&](Index e) { return SameWeight<Real>{value[e]}; }, d,
+          n, [&](Index e) { return columns + entries.place(e) * d; }, entries, d,
           FromRow<Real>{bias ? bias.data() : nullptr}, y.data() + i * d);
     }
   });
@@ -126,13 +174,17 @@ void sparse_linear_backward(const SparseRows& rows, View<const Real> dy, View<co
       "sparse_linear_weight", d_in, kColumnsPerBlock, cost(rows, d), [&](Index begin, Index end) {
         Scratch local;
         const auto sums = local.view<Real>({end - begin, d});
+        const Index most = widest(by.start.data(), begin, end);
+        NonZeros<Real> entries(most, local);
+        Real* const of_column = local.allocate<Real>(most);
         for_rows_by_length(by.start.data(), begin, end, [&](Index c) {
           const Index first = by.start[c];
-          const std::int32_t *entry = by.entry.data() + first, *row = by.row.data() + first;
+          const Index all = by.start[c + 1] - first;
+          for (Index t = 0; t < all; ++t) of_column[t] = values[by.entry[first + t]];
+          const Index n = entries.find(all, by.row.data() + first, of_column);
           weighted_rows<Real>(
-              by.start[c + 1] - first, [&](Index t) { return dy.data() + row[t] * d; },
-              [&](Index t) { return SameWeight<Real>{values[entry[t]]}; }, d, FromZeros<Real>{},
-              sums.data() + (c - begin) * d);
+              n, [&](Index t) { return dy.data() + entries.place(t) * d; }, entries, d,
+              FromZeros<Real>{}, sums.data() + (c - begin) * d);
         });
         transpose<true>(sums.data(), end - begin, d, d, dweight.data() + begin, d_in);
       });

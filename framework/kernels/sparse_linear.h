@@ -4,7 +4,8 @@
 #include "tensor/packed.h"
 
 // X [n, d_in] whose entry e of row i is values[e], at column rows.indices[e]; repeated columns add
-// up. Operands that don't fit are a ShapeError; an absent gradient is skipped.
+// up. An entry of 0 is as if it were not stored, so that what is infinite or NaN does not meet it.
+// Operands that don't fit are a ShapeError; an absent gradient is skipped.
 namespace attune::kernels {
 
 // y = X Wᵀ + bias.  values [nnz], weight [d_out, d_in], bias [d_out] or absent, y [n, d_out]

@@ -95,6 +95,7 @@ Var GraphLayer::attended(const Pass<Real>& pass, const Features& x,
                          const PackedEdges& edges) const {
   Tape<Real>& t = pass.tape;
   const Var z = mapped(pass, x, weight_);
+  const bool averages = !hidden_ && n_heads_ > 1;
   Var y;
   if (options_->kind == Kind::constant) {
     y = graph_aggregate(t, z, edges, kernels::GraphReduce::mean);
@@ -110,9 +111,11 @@ Var GraphLayer::attended(const Pass<Real>& pass, const Features& x,
     } else {
       vars.att_dst = pass[att_dst_];
     }
+    if (!averages) vars.bias = pass[bias_];
     y = edge_attention(t, vars, pass.rows, edges, o);
+    if (vars.bias) return y;
   }
-  if (!hidden_ && n_heads_ > 1) y = mean_heads(t, y, n_heads_);
+  if (averages) y = mean_heads(t, y, n_heads_);
   return add_bias(t, y, pass[bias_]);
 }
 

@@ -85,10 +85,12 @@ typename Learner<Real>::Step Learner<Real>::differentiate(const Batch& batch, In
   logits_ = training_tape_.value(logits);
 
   Index right = 0, all = 0;
-  for (Index i = 0; i < batch.targets().size(); ++i) {
+  const View<const std::int32_t> targets = batch.targets();
+  for (Index i = 0; i < targets.size(); ++i) {
+    if (targets[i] == kNoTarget) continue;
     const Real* z = logits_.row(i);
-    right += std::max_element(z, z + data_.n_classes) - z == batch.targets()[i];
-    all += batch.targets()[i] != kNoTarget;
+    right += std::max_element(z, z + data_.n_classes) - z == targets[i];
+    ++all;
   }
   Step result;
   result.loss = static_cast<double>(training_tape_.value(loss)[0]);
