@@ -183,15 +183,17 @@ void tile_by_queries(const Tile& tile, const Real* weights, Rows<const Real> row
   }
 }
 
-// out_j += Σ_i weights[j][i] rows_i over the queries i that see key j; the same care for NaN.
+// out_j (= or +=) Σ_i weights[j][i] rows_i over the queries i that see key j; the same care for
+// NaN. Every key of a tile on the diagonal has a query that sees it.
 template <class Real>
-void tile_by_keys(const Tile& tile, const Real* weights, Rows<const Real> rows, Rows<Real> out) {
+void tile_by_keys(const Tile& tile, const Real* weights, Rows<const Real> rows, bool add,
+                  Rows<Real> out) {
   const auto run = [&](Index j, Index n, Index i) {
     const auto to = operand(out.row(j), out.stride);
     multiply<Real>(n, out.width, tile.n_queries - i,
                    operand(weights + j * kBlock + i, Fixed<kBlock>{}),
                    operand(rows.row(i), rows.stride),
-                   operand(static_cast<const Real*>(to.data), out.stride), to);
+                   operand(add ? static_cast<const Real*>(to.data) : nullptr, out.stride), to);
   };
   run(0, tile.diagonal, 0);
   for (Index j = tile.diagonal; j < tile.n_keys; j += kStrip) {

@@ -11,12 +11,15 @@ namespace attune::kernels {
 namespace {
 
 constexpr Index kKeyTile = 64;  // two tiles, of scores and of their gradients, stay in L1
+// The first block of queries that sees a causal tile's keys is the one on its diagonal.
+static_assert(kKeyTile == kBlock);
 
 // One head of one sequence; q, dy, y, dq [n_q, d], k, v, dk, dv [n_k, d].
 template <class Real>
 struct Head {
   Rows<const Real> dy, q, k, v, y;
   Rows<Real> dq, dk, dv;
+  FreshRows fresh;  // which of those the first tile writes
   const Real *lse, *dlse;  // one every lse_stride; dlse may be null
   Index lse_stride;
   std::uint32_t head, example;
@@ -128,11 +131,17 @@ void differentiate_head(const AttentionOptions& options, const Head<Real>& head)
             ? differentiate<count.value, true>(tile, v, drop, keep, lanes, scores, products)
             : differentiate<count.value, false>(tile, v, drop, keep, lanes, scores, products);
       });
-      tile_by_keys(tile, scores, dy, part(head.dv, j, tile.n_keys));
-      tile_by_keys(tile, products, q, part(head.dk, j, tile.n_keys));
-      tile_by_queries(tile, products, k, true, part(head.dq, first, n));
+      const bool begins = first == (full ? 0 : j);  // nobody has seen these keys before
+      tile_by_keys(tile, scores, dy, !(begins && head.fresh.v), part(head.dv, j, tile.n_keys));
+      tile_by_keys(tile, products, q, !(begins && head.fresh.k), part(head.dk, j, tile.n_keys));
+      tile_by_queries(tile, products, k, !(j == 0 && head.fresh.q), part(head.dq, first, n));
     }
   }
+  // What no tile reaches.
+  const Index seen = full && head.q.n > 0 ? head.k.n : std::min(head.k.n, head.q.n);
+  if (head.fresh.q && head.k.n == 0) set_zero(head.dq);
+  if (head.fresh.k) set_zero(part(head.dk, seen, head.k.n - seen));
+  if (head.fresh.v) set_zero(part(head.dv, seen, head.k.n - seen));
 }
 
 }  // namespace
@@ -154,11 +163,8 @@ void attention_tiled_backward(const AttentionCall<Real>& call, const AttentionGr
     const Index e = task / o.n_kv_heads, kv = task % o.n_kv_heads;
     const Index row = rows.q_offsets[e], n = rows.q_offsets[e + 1] - row;
     const Index key = rows.k_offsets[e], n_keys = rows.k_offsets[e + 1] - key;
-    // Here, where they stay in cache.
-    if (g.fresh.q) set_zero(part(g.dq.slice(kv * group * o.d_k, group * o.d_k), row, n));
-    if (g.fresh.k) set_zero(part(g.dk.slice(kv * o.d_k, o.d_k), key, n_keys));
-    if (g.fresh.v) set_zero(part(g.dv.slice(kv * o.d_v, o.d_v), key, n_keys));
     for (Index h = kv * group; h < (kv + 1) * group; ++h) {
+      const bool first = h == kv * group;  // the others of the group add to what this one wrote
       differentiate_head<Real>(
           o, {.dy = part(g.dy.slice(h * o.d_v, o.d_v), row, n),
               .q = part(call.q.slice(h * o.d_k, o.d_k), row, n),
@@ -168,6 +174,7 @@ void attention_tiled_backward(const AttentionCall<Real>& call, const AttentionGr
               .dq = part(g.dq.slice(h * o.d_k, o.d_k), row, n),
               .dk = part(g.dk.slice(kv * o.d_k, o.d_k), key, n_keys),
               .dv = part(g.dv.slice(kv * o.d_v, o.d_v), key, n_keys),
+              .fresh = {g.fresh.q, g.fresh.k && first, g.fresh.v && first},
               .lse = g.lse.data() + row * o.n_heads + h,
               .dlse = g.dlse ? g.dlse.data() + row * o.n_heads + h : nullptr,
               .lse_stride = o.n_heads,
