@@ -75,10 +75,9 @@ template <class Real>
 void edge_backward(OpCall<Real>& c) {
   c.zero_fresh(1);
   if (c.grad_in[kBias]) kernels::linear_backward_bias<Real>(c.grad_out[0], c.grad_in[kBias]);
-  kernels::edge_attention_backward<Real>(kernel_options(c), pack_of(c), edges_of(c), c.grad_out[0],
-                                         edge_operands(c), c.saved[0],
-                                         {c.grad_in[0], c.grad_in[1], c.grad_in[2], c.grad_in[3]},
-                                         c.fresh[0]);
+  kernels::edge_attention_backward<Real>(
+      kernel_options(c), pack_of(c), edges_of(c), c.grad_out[0], edge_operands(c), c.saved[0],
+      {c.grad_in[0], c.grad_in[1], c.grad_in[2], c.grad_in[3]}, c.fresh[0]);
 }
 
 constexpr std::size_t kWeightDst = 4;  // among the inputs of graph_attention

@@ -76,7 +76,8 @@ inline void for_keys(const Drop& drop, Index begin, Index end, const F& f) {
   if constexpr (kDropout) {
     for (; j + kPhiloxAtOnce <= end; j += kPhiloxAtOnce) {
       DropoutDraws draws[kPhiloxAtOnce];
-      DropoutDraws::make(drop.key, [&](int i) { return drop.place(j + i); }, draws);
+      DropoutDraws::make(
+          drop.key, [&](int i) { return drop.place(j + i); }, draws);
       for (int i = 0; i < kPhiloxAtOnce; ++i) f(j + i, draws[i]);
     }
     for (; j < end; ++j) f(j, DropoutDraws(drop.key, drop.place(j)));

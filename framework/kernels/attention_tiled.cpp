@@ -146,8 +146,7 @@ void attend(const AttentionOptions& options, const Block<Real>& block) {
   PartClock::enter(PartClock::Part::other);
 
   // A query without keys has the sum 0: its row is 0 and its lse −inf.
-  const auto keep_scale = static_cast<Real>(
-      options.weight_dropout().keep_scale());
+  const auto keep_scale = static_cast<Real>(options.weight_dropout().keep_scale());
   for (Index i = 0; i < n; i += kLanes<Real>) {
     const V total = load(state.sum + i);
     store(state.factor + i, select(total == V(Real(0)), V(Real(0)), V(keep_scale) / total));

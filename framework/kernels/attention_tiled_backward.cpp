@@ -3,6 +3,7 @@
 
 #include "kernels/attention/drivers.h"
 #include "kernels/attention_tile.h"
+#include "kernels/lanes.h"
 #include "kernels/math.h"
 #include "kernels/parallel.h"
 #include "kernels/philox_simd.h"
@@ -19,7 +20,7 @@ template <class Real>
 struct Head {
   Rows<const Real> dy, q, k, v, y;
   Rows<Real> dq, dk, dv;
-  FreshRows fresh;  // which of those the first tile writes
+  FreshRows fresh;         // which of those the first tile writes
   const Real *lse, *dlse;  // one every lse_stride; dlse may be null
   Index lse_stride;
   std::uint32_t head, example;
@@ -69,9 +70,8 @@ void differentiate(const Tile& tile, int first, const Drop& drop, Real keep_scal
     }
   };
   const Index seen = std::min(tile.diagonal, reach);
-  for_keys<kDropout>(dropout, 0, seen, [&](Index j, const auto& draws) {
-    row(j, 0, std::false_type{}, draws);
-  });
+  for_keys<kDropout>(dropout, 0, seen,
+                     [&](Index j, const auto& draws) { row(j, 0, std::false_type{}, draws); });
   for_keys<kDropout>(dropout, seen, reach, [&](Index j, const auto& draws) {
     row(j, tile.first_vector<Real>(j, begin), std::true_type{}, draws);
   });
@@ -90,7 +90,6 @@ void differentiate_head(const AttentionOptions& options, const Head<Real>& head)
   Scratch scratch;
   Real* const queries = scratch.allocate<Real>(options.d_k * kBlock);
   Real* const gradients = scratch.allocate<Real>(options.d_v * kBlock);
-  Real* const outputs = scratch.allocate<Real>(options.d_v * kBlock);
   Real* const scores = scratch.allocate<Real>(kKeyTile * kBlock);
   Real* const products = scratch.allocate<Real>(kKeyTile * kBlock);
   Queries<Real> lanes;
@@ -99,10 +98,10 @@ void differentiate_head(const AttentionOptions& options, const Head<Real>& head)
   for (Index first = 0; first < head.q.n; first += kBlock) {
     const Index n = std::min(kBlock, head.q.n - first);
     const Index n_keys = full ? head.k.n : std::min(head.k.n, first + n);
-    const Rows<const Real> q = part(head.q, first, n), dy = part(head.dy, first, n);
+    const Rows<const Real> q = part(head.q, first, n), dy = part(head.dy, first, n),
+                           y = part(head.y, first, n);
     transpose_block(q, static_cast<Real>(scale * kLog2e), queries);
     transpose_block(dy, static_cast<Real>(scale * keep_scale), gradients);
-    transpose_block(part(head.y, first, n), static_cast<Real>(1 / keep_scale), outputs);
     for (Index i = 0; i < kBlock; ++i) {
       const Real lse = i < n ? head.lse[(first + i) * head.lse_stride] : Real(0);
       // −inf: a query without keys, or all of whose scores are −inf; exp2(−inf − 0) is 0 where −inf
@@ -110,11 +109,15 @@ void differentiate_head(const AttentionOptions& options, const Head<Real>& head)
       lanes.lse[i] = lse == -kInfinity ? Real(0) : lse * static_cast<Real>(kLog2e);
     }
     for (Index i = 0; i < n; i += kLanes<Real>) {
-      V delta(Real(0));
-      for (Index c = 0; c < options.d_v; ++c) {
-        delta = fma(load(gradients + c * kBlock + i), load(outputs + c * kBlock + i), delta);
+      Vec<Real> products_of[static_cast<std::size_t>(kLanes<Real>)];
+      for (Index r = 0; r < kLanes<Real>; ++r) {
+        V product(Real(0));
+        for_lanes<Real>(i + r < n ? options.d_v : 0, [&](Index c, auto columns) {
+          product = fma(columns.load(dy.row(i + r) + c), columns.load(y.row(i + r) + c), product);
+        });
+        products_of[r] = product;
       }
-      store(lanes.delta + i, delta);
+      store(lanes.delta + i, sums(products_of) * V(static_cast<Real>(scale)));
     }
     for (Index i = 0; head.dlse && i < n; ++i)
       lanes.delta[i] -= static_cast<Real>(scale) * head.dlse[(first + i) * head.lse_stride];

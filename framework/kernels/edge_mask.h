@@ -46,7 +46,9 @@ class EdgeMask {
           philox_, options_.step,
           [&](Index t) {
             const Index e = t >> log;
-            const auto all = [](std::int32_t place) { return Words{} + static_cast<std::uint32_t>(place); };
+            const auto all = [](std::int32_t place) {
+              return Words{} + static_cast<std::uint32_t>(place);
+            };
             return DropoutCells{lanes + static_cast<std::uint64_t>(t & (h - 1)),
                                 all(places.sender[e]), all(places.receiver[e]),
                                 all(places.example[e])};

@@ -1,7 +1,6 @@
 #pragma once
 
 #include "kernels/lanes.h"
-#include "kernels/micro_kernel.h"
 
 namespace attune::kernels {
 
@@ -62,26 +61,9 @@ struct FromRow {
 template <class Real, class From, class Weight, class Start>
 inline void weighted_rows(Index n, const From& from, const Weight& weight, Index d,
                           const Start& start, Real* to) {
-  constexpr int kWide = 4;  // vectors that share a walk over t
-  constexpr Index kStep = kLanes<Real>;
-  const auto columns = [&](auto vectors, auto last, Index j) {
+  for_columns<Real>(d, [&](auto vectors, auto last, Index j) {
     detail::weighted_columns<vectors.value>(n, from, weight, last, j, start, to);
-  };
-  Index j = 0;
-  for (; j + kWide * kStep <= d; j += kWide * kStep) columns(Fixed<kWide>{}, AllLanes<Real>{}, j);
-  if (j == d) return;
-  const Index vectors = (d - j + kStep - 1) / kStep;
-  const SomeLanes<Real> last{d - j - (vectors - 1) * kStep};
-  switch (vectors) {
-    case 1:
-      return columns(Fixed<1>{}, last, j);
-    case 2:
-      return columns(Fixed<2>{}, last, j);
-    case 3:
-      return columns(Fixed<3>{}, last, j);
-    default:
-      return columns(Fixed<4>{}, last, j);
-  }
+  });
 }
 
 }  // namespace attune::kernels

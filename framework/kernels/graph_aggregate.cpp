@@ -47,8 +47,8 @@ void add_neighbours(const char* kernel, View<const std::int32_t> start, const st
           const std::int32_t* neighbour = index + start[i];
           weighted_rows<Real>(
               start[i + 1] - start[i], [&](Index t) { return from.data() + neighbour[t] * d; },
-              [&](Index t) { return SameWeight<Real>{inner[neighbour[t]]}; }, d,
-              FromZeros<Real>{}, total);
+              [&](Index t) { return SameWeight<Real>{inner[neighbour[t]]}; }, d, FromZeros<Real>{},
+              total);
           for_lanes<Real>(d, [&](Index j, auto lanes) {
             Real* out = to.data() + i * d + j;
             lanes.store(out, fma(Vec<Real>(outer[i]), lanes.load(total + j), lanes.load(out)));

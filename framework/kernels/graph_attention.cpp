@@ -57,8 +57,8 @@ void row_softmax(Index n_edges, Index h, const Real* scores, Real* weights) {
 // The same by vectors of cells; score(x) makes scores of what stands at `scores`, whole vectors of
 // which may be read, and `room` holds a row's vectors.
 template <class Real, class Score>
-void row_softmax_by_cells(Index n_edges, Index h, const Real* scores, Vec<Real>* room, Real* weights,
-                          const Score& score) {
+void row_softmax_by_cells(Index n_edges, Index h, const Real* scores, Vec<Real>* room,
+                          Real* weights, const Score& score) {
   constexpr Real infinity = std::numeric_limits<Real>::infinity();
   constexpr Index kStep = kLanes<Real>;
   with_vectors<Real>(n_edges * h, room, [&](auto n, auto& x, auto&) {
@@ -195,8 +195,8 @@ void edge_attention(const EdgeAttentionOptions& o, const PackedRows& pack, const
         weighted_rows<Real>(
             indptr[i + 1] - first,
             [&](Index e) { return x.z.data() + indices[first + e] * s.columns(); },
-            [&](Index e) { return Numbers(spread, row + e * s.h); }, s.columns(), FromRow<Real>{x.bias ? x.bias.data() : nullptr},
-            y.data() + i * s.columns());
+            [&](Index e) { return Numbers(spread, row + e * s.h); }, s.columns(),
+            FromRow<Real>{x.bias ? x.bias.data() : nullptr}, y.data() + i * s.columns());
       });
     });
   });

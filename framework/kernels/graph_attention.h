@@ -24,8 +24,8 @@ struct EdgeOperands {
   View<T> att_src;       // [n_heads, d]
   View<T> att_dst = {};  // [n_heads, d]; gat needs it, gatv2 does not read it
   View<T> z_dst = {};    // [n, n_heads · d], gatv2: what it compares; absent: z
-  View<T> bias = {};     // [n_heads · d], added to y; may be absent. Not a gradient: for that there
-                         // is linear_backward_bias
+  View<T> bias = {};  // [n_heads · d], added to y; may be absent. Not a gradient: for that there
+                      // is linear_backward_bias
 };
 
 // Attention over the edges into each node. By head, with M in {0, 1} the mask that attention()

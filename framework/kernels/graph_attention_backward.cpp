@@ -312,9 +312,9 @@ void edge_attention_backward(const EdgeAttentionOptions& o, const PackedRows& pa
                          gat,
                          fresh_z};
   if (fresh_z && !gat) std::fill(gradients.z.begin(), gradients.z.end(), Real(0));
-  for_blocks(
-      kernel, s, s.cost(gat ? 0.5 : 1.0), gat ? View<Real>() : gradients.att_src, View<Real>(),
-      [&](Index begin, Index end, Real* datt, Real*) { b.receive(begin, end, datt); });
+  for_blocks(kernel, s, s.cost(gat ? 0.5 : 1.0), gat ? View<Real>() : gradients.att_src,
+             View<Real>(),
+             [&](Index begin, Index end, Real* datt, Real*) { b.receive(begin, end, datt); });
   const View<Real> datt_src = gat ? gradients.att_src : View<Real>(),
                    datt_dst = gat ? gradients.att_dst : View<Real>();
   if (!gradients.z && !datt_src && !datt_dst) return;

@@ -16,10 +16,10 @@ inline bool cells_fill_vectors(Index n_heads) {
 template <class Real, class Join>
 inline Vec<Real> join_cells(Vec<Real> x, Index n_heads, Join join) {
   using detail::swap_lanes;
-  if constexpr (kLanes<Real> > 8) {
+  if constexpr (kLanes < Real >> 8) {
     if (n_heads <= 8) x = join(x, swap_lanes<8>(x));
   }
-  if constexpr (kLanes<Real> > 4) {
+  if constexpr (kLanes < Real >> 4) {
     if (n_heads <= 4) x = join(x, swap_lanes<4>(x));
   }
   if (n_heads <= 2) x = join(x, swap_lanes<2>(x));
@@ -34,8 +34,8 @@ inline Vec<Real> sum_cells(Vec<Real> x, Index n_heads) {
 // A node's numbers [n_heads] in every lane of their heads.
 template <class Real>
 inline Vec<Real> repeat_heads(const Real* heads, Index n_heads) {
-  return permute(load_n(heads, n_heads), lane_numbers<Real>() &
-                                             static_cast<typename Vec<Real>::Int>(n_heads - 1));
+  return permute(load_n(heads, n_heads),
+                 lane_numbers<Real>() & static_cast<typename Vec<Real>::Int>(n_heads - 1));
 }
 
 // to[e] = from[indices[e]] for n edges and rows of n_heads numbers, by copies of known length.

@@ -2,6 +2,7 @@
 
 #include <cstring>
 
+#include "kernels/micro_kernel.h"
 #include "kernels/simd.h"
 #include "tensor/view.h"
 
@@ -46,6 +47,28 @@ inline void for_lanes(Index n, F&& f) {
   Index i = 0;
   for (; i + kLanes<Real> <= n; i += kLanes<Real>) f(i, AllLanes<Real>{});
   if (i < n) f(i, SomeLanes<Real>{n - i});
+}
+
+// f(vectors, last, j) for the columns j … of every four vectors of d, or those that are left: a
+// constant, and the lanes of the last of them. Their sums are in registers then.
+template <class Real, class F>
+inline void for_columns(Index d, const F& f) {
+  constexpr Index kStep = kLanes<Real>, kWide = 4;
+  Index j = 0;
+  for (; j + kWide * kStep <= d; j += kWide * kStep) f(Fixed<kWide>{}, AllLanes<Real>{}, j);
+  if (j == d) return;
+  const Index vectors = (d - j + kStep - 1) / kStep;
+  const SomeLanes<Real> last{d - j - (vectors - 1) * kStep};
+  switch (vectors) {
+    case 1:
+      return f(Fixed<1>{}, last, j);
+    case 2:
+      return f(Fixed<2>{}, last, j);
+    case 3:
+      return f(Fixed<3>{}, last, j);
+    default:
+      return f(Fixed<4>{}, last, j);
+  }
 }
 
 // f(i) for those i < n, rising, whose lane holds in test(i of lane 0, lanes): for tests that hold

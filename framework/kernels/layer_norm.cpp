@@ -1,7 +1,6 @@
 #include "kernels/layer_norm.h"
 
 #include <algorithm>
-#include <cmath>
 
 #include "kernels/lanes.h"
 #include "kernels/parallel.h"
@@ -10,23 +9,42 @@
 namespace attune::kernels {
 namespace {
 
+// Of n ≤ kLanes rows x [n, d]: y, mean and rstd. Their sums share the steps of one tree, and what
+// is one number a row is a lane; a row's bits are those it would have alone.
 template <class Real>
-void normalise_row(const Real* x, const Real* gain, const Real* bias, Index d, Real eps, Real* y,
-                   Real& mean, Real& rstd) {
-  Vec<Real> total = Real(0);
-  for_lanes<Real>(d, [&](Index j, auto lanes) { total += lanes.load(x + j); });
-  mean = sum(total) / static_cast<Real>(d);
-  Vec<Real> squares = Real(0);
-  for_lanes<Real>(d, [&](Index j, auto lanes) {
-    const Vec<Real> centred = lanes.keep(lanes.load(x + j) - Vec<Real>(mean), 0);
-    squares = fma(centred, centred, squares);
-  });
-  rstd = Real(1) / std::sqrt(sum(squares) / static_cast<Real>(d) + eps);
-  for_lanes<Real>(d, [&](Index j, auto lanes) {
-    const Vec<Real> xhat = (lanes.load(x + j) - Vec<Real>(mean)) * Vec<Real>(rstd);
-    const Vec<Real> b = bias ? lanes.load(bias + j) : Vec<Real>(0);
-    lanes.store(y + j, fma(xhat, lanes.load(gain + j), b));
-  });
+void normalise_rows(const Real* x, const Real* gain, const Real* bias, Index n, Index d, Real eps,
+                    Real* y, Real* mean, Real* rstd) {
+  const Vec<Real> columns = static_cast<Real>(d);
+  Vec<Real> totals[static_cast<std::size_t>(kLanes<Real>)];
+  const auto store_means = [&](const auto& f, Real* to) {
+    for (Index r = n; r < kLanes<Real>; ++r) totals[r] = Real(0);
+    store_n(to, n, f(sums(totals) / columns));
+  };
+  for (Index r = 0; r < n; ++r) {
+    Vec<Real> total = Real(0);
+    for_lanes<Real>(d, [&](Index j, auto lanes) { total += lanes.load(x + r * d + j); });
+    totals[r] = total;
+  }
+  store_means([](Vec<Real> average) { return average; }, mean);
+  for (Index r = 0; r < n; ++r) {
+    Vec<Real> squares = Real(0);
+    for_lanes<Real>(d, [&](Index j, auto lanes) {
+      const Vec<Real> centred = lanes.keep(lanes.load(x + r * d + j) - Vec<Real>(mean[r]), 0);
+      squares = fma(centred, centred, squares);
+    });
+    totals[r] = squares;
+  }
+  store_means(
+      [&](Vec<Real> variance) { return Vec<Real>(Real(1)) / sqrt(variance + Vec<Real>(eps)); },
+      rstd);
+  for (Index r = 0; r < n; ++r) {
+    const Vec<Real> m = mean[r], scale = rstd[r];
+    for_lanes<Real>(d, [&](Index j, auto lanes) {
+      const Vec<Real> b = bias ? lanes.load(bias + j) : Vec<Real>(0);
+      lanes.store(y + r * d + j,
+                  fma((lanes.load(x + r * d + j) - m) * scale, lanes.load(gain + j), b));
+    });
+  }
 }
 
 // Adds one row's share to dx (if any) and to the chunk's sums.
@@ -73,9 +91,10 @@ void layer_norm(View<const Real> x, View<const Real> gain, View<const Real> bias
   check_shape("layer_norm", "rstd", rstd, {n}, "x's rows");
   parallel_ranges("layer_norm", n, kRowsPerBlock, static_cast<double>(n * d) * 0.45,
                   [&](Index begin, Index end) {
-                    for (Index i = begin; i < end; ++i) {
-                      normalise_row(x.data() + i * d, gain.data(), bias.data(), d, eps,
-                                    y.data() + i * d, mean[i], rstd[i]);
+                    for (Index i = begin; i < end; i += kLanes<Real>) {
+                      normalise_rows(x.data() + i * d, gain.data(), bias.data(),
+                                     std::min<Index>(end - i, kLanes<Real>), d, eps,
+                                     y.data() + i * d, mean.data() + i, rstd.data() + i);
                     }
                   });
 }

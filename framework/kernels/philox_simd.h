@@ -100,7 +100,8 @@ class DropoutDraws {
   DropoutDraws() = default;
   DropoutDraws(const PhiloxKeys& key, const Place& place) {
     DropoutDraws one[1];
-    make(key, [&](int) { return place; }, one);
+    make(
+        key, [&](int) { return place; }, one);
     *this = one[0];
   }
 

@@ -294,6 +294,18 @@ inline void transpose_from(Vec<Real> (&rows)[static_cast<std::size_t>(kLanes<Rea
   }
 }
 
+template <int kStep, class Real>
+inline void sum_from(Vec<Real> (&rows)[static_cast<std::size_t>(kLanes<Real>)]) {
+  if constexpr (kStep > 0) {
+#pragma GCC unroll 16
+    for (int i = 0; i < kStep; ++i) {
+      exchange<kStep>(rows[i], rows[i + kStep]);
+      rows[i] += rows[i + kStep];
+    }
+    sum_from<kStep / 2>(rows);
+  }
+}
+
 template <int kStep, class Real, class Join>
 inline Real reduce(Vec<Real> x, Join join) {
   if constexpr (kStep == 0) {
@@ -309,6 +321,12 @@ inline Real reduce(Vec<Real> x, Join join) {
 template <class Real>
 inline Real sum(Vec<Real> x) {
   return detail::reduce<kLanes<Real> / 2>(x, [](Vec<Real> a, Vec<Real> b) { return a + b; });
+}
+// Lane r is sum(rows[r]), in the same tree, whose steps all of them share; rows become rubbish.
+template <class Real>
+inline Vec<Real> sums(Vec<Real> (&rows)[static_cast<std::size_t>(kLanes<Real>)]) {
+  detail::sum_from<kLanes<Real> / 2>(rows);
+  return rows[0];
 }
 // Largest lane; unspecified if a lane is NaN.
 template <class Real>

@@ -170,24 +170,24 @@ void sparse_linear_backward(const SparseRows& rows, View<const Real> dy, View<co
   if (!dweight) return;
   check_shape(kernel, "dweight", dweight, weight.shape(), "weight");
   const EntriesByColumn by = by_column(rows, d_in);
-  parallel_ranges(
-      "sparse_linear_weight", d_in, kColumnsPerBlock, cost(rows, d), [&](Index begin, Index end) {
-        Scratch local;
-        const auto sums = local.view<Real>({end - begin, d});
-        const Index most = widest(by.start.data(), begin, end);
-        NonZeros<Real> entries(most, local);
-        Real* const of_column = local.allocate<Real>(most);
-        for_rows_by_length(by.start.data(), begin, end, [&](Index c) {
-          const Index first = by.start[c];
-          const Index all = by.start[c + 1] - first;
-          for (Index t = 0; t < all; ++t) of_column[t] = values[by.entry[first + t]];
-          const Index n = entries.find(all, by.row.data() + first, of_column);
-          weighted_rows<Real>(
-              n, [&](Index t) { return dy.data() + entries.place(t) * d; }, entries, d,
-              FromZeros<Real>{}, sums.data() + (c - begin) * d);
-        });
-        transpose<true>(sums.data(), end - begin, d, d, dweight.data() + begin, d_in);
-      });
+  parallel_ranges("sparse_linear_weight", d_in, kColumnsPerBlock, cost(rows, d),
+                  [&](Index begin, Index end) {
+                    Scratch local;
+                    const auto sums = local.view<Real>({end - begin, d});
+                    const Index most = widest(by.start.data(), begin, end);
+                    NonZeros<Real> entries(most, local);
+                    Real* const of_column = local.allocate<Real>(most);
+                    for_rows_by_length(by.start.data(), begin, end, [&](Index c) {
+                      const Index first = by.start[c];
+                      const Index all = by.start[c + 1] - first;
+                      for (Index t = 0; t < all; ++t) of_column[t] = values[by.entry[first + t]];
+                      const Index n = entries.find(all, by.row.data() + first, of_column);
+                      weighted_rows<Real>(
+                          n, [&](Index t) { return dy.data() + entries.place(t) * d; }, entries, d,
+                          FromZeros<Real>{}, sums.data() + (c - begin) * d);
+                    });
+                    transpose<true>(sums.data(), end - begin, d, d, dweight.data() + begin, d_in);
+                  });
 }
 
 template void sparse_linear(const SparseRows&, View<const float>, View<const float>,

@@ -15,8 +15,8 @@ void check_sparse_rows(const char* kernel, const SparseRows& rows, Index n_rows,
 // pack's offsets are given.
 void check_edges(const char* kernel, const PackedEdges& edges, const PackedRows& pack, Index n);
 
-// f(i) for the rows [begin, end), those of few entries first, 64 at a time: neighbours in that order
-// have equally many, so that the processor foresees where their loops end.
+// f(i) for the rows [begin, end), those of few entries first, 64 at a time: neighbours in that
+// order have equally many, so that the processor foresees where their loops end.
 template <class F>
 inline void for_rows_by_length(const std::int32_t* indptr, Index begin, Index end, const F& f) {
   constexpr Index kRows = 64, kLongest = 62;
@@ -25,7 +25,8 @@ inline void for_rows_by_length(const std::int32_t* indptr, Index begin, Index en
     const Index n = std::min(kRows, end - block);
     std::uint8_t next[kLongest + 2] = {}, order[kRows];  // next[l + 1]: the place of length l
     for (Index r = 0; r < n; ++r) ++next[length(block + r) + 1];
-    for (Index l = 1; l <= kLongest; ++l) next[l] = static_cast<std::uint8_t>(next[l] + next[l - 1]);
+    for (Index l = 1; l <= kLongest; ++l)
+      next[l] = static_cast<std::uint8_t>(next[l] + next[l - 1]);
     for (Index r = 0; r < n; ++r) order[next[length(block + r)]++] = static_cast<std::uint8_t>(r);
     for (Index r = 0; r < n; ++r) f(block + order[r]);
   }

@@ -255,7 +255,8 @@ SparseCase random_rows(Data& data, Index n, Index n_columns, Index mean, bool lo
 void edges(const std::string& workload, Index n, Index heads, Index d) {
   constexpr double kCell = 2 * (14 + 66.0 * 8 / 16 + 8);
   const Index m = n * 5, columns = heads * d;
-  const auto cells = static_cast<double>(m * heads), products = 2.0 * static_cast<double>(m * columns);
+  const auto cells = static_cast<double>(m * heads),
+             products = 2.0 * static_cast<double>(m * columns);
   const double node_bytes = 4.0 * static_cast<double>(n * columns), cell_bytes = 4 * cells;
   const auto make = [=](Data& data, bool backward) {
     const SparseCase graph = random_rows(data, n, n, 4, true);
@@ -272,12 +273,11 @@ void edges(const std::string& workload, Index n, Index heads, Index d) {
     forward();
     const auto dz = data({n, columns}), dsender = data({heads, d}), dreceiver = data({heads, d});
     const kernels::EdgeOperands<float> g{.z = dz, .att_src = dsender, .att_dst = dreceiver};
-    return Kernel{{2 * products + 2 * 12 * cells, 5 * node_bytes + 4 * cell_bytes},
-                  2 * products,
-                  [=] {
-                    kernels::edge_attention_backward<float>(
-                        o, pack, {graph.indptr, graph.indices}, y, x, weights, g);
-                  }};
+    return Kernel{
+        {2 * products + 2 * 12 * cells, 5 * node_bytes + 4 * cell_bytes}, 2 * products, [=] {
+          kernels::edge_attention_backward<float>(o, pack, {graph.indptr, graph.indices}, y, x,
+                                                  weights, g);
+        }};
   };
   const std::string size = sizes({n, heads, d});
   add(workload + "/edge_attention/" + size, [=](Data& data) { return make(data, false); });
@@ -296,10 +296,10 @@ void sparse(const std::string& workload, Index n, Index d_in, Index d_out, Index
                     }};
     }
     const auto dw = data({d_out, d_in});
-    return Kernel{work, work.operations, [=] {
-                    kernels::sparse_linear_backward<float>({x.indptr, x.indices}, y, values, w, {},
-                                                           dw);
-                  }};
+    return Kernel{
+        work, work.operations, [=] {
+          kernels::sparse_linear_backward<float>({x.indptr, x.indices}, y, values, w, {}, dw);
+        }};
   };
   const std::string size = sizes({n, d_in, d_out});
   add(workload + "/sparse_linear/" + size, [=](Data& data) { return make(data, false); });

@@ -108,9 +108,8 @@ TEST(PhiloxLanes, AreThePhiloxOfEachCounter) {
     const auto counter = [](int vector, int lane) {
       PhiloxCounter c;
       for (std::uint32_t word = 0; word < 4; ++word) {
-        c[word] = philox({static_cast<std::uint32_t>(lane), word,
-                          static_cast<std::uint32_t>(vector), 0},
-                         7)[0];
+        c[word] = philox(
+            {static_cast<std::uint32_t>(lane), word, static_cast<std::uint32_t>(vector), 0}, 7)[0];
       }
       return c;
     };
