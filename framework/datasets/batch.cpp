@@ -81,10 +81,8 @@ void Batch::assemble(const Dataset& data, Split split, std::span<const Index> in
       std::equal(indices.begin(), indices.end(), assembled_.indices.begin(),
                  assembled_.indices.end()))
     return;
+  assembled_.data = nullptr;  // until all of it stands
   describe(data, split, indices);
-  assembled_.data = &data;
-  assembled_.split = split;
-  assembled_.indices.assign(indices.begin(), indices.end());
   if (edges_) {
     edge_indptr_.assign(1, 0);
     edge_indices_.clear();
@@ -107,6 +105,9 @@ void Batch::assemble(const Dataset& data, Split split, std::span<const Index> in
     data.write(split, indices[i], rows);
     if (edges_) add_graph(data.graphs()->graph(split, indices[i]), offsets_[i]);
   }
+  assembled_.data = &data;
+  assembled_.split = split;
+  assembled_.indices.assign(indices.begin(), indices.end());
 }
 
 void Batch::ask(std::span<const std::vector<std::int32_t>> answers) {

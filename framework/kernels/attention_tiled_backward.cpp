@@ -3,7 +3,6 @@
 
 #include "kernels/attention/drivers.h"
 #include "kernels/attention_tile.h"
-#include "kernels/lanes.h"
 #include "kernels/math.h"
 #include "kernels/parallel.h"
 #include "kernels/philox_simd.h"
@@ -90,6 +89,7 @@ void differentiate_head(const AttentionOptions& options, const Head<Real>& head)
   Scratch scratch;
   Real* const queries = scratch.allocate<Real>(options.d_k * kBlock);
   Real* const gradients = scratch.allocate<Real>(options.d_v * kBlock);
+  Real* const outputs = scratch.allocate<Real>(options.d_v * kBlock);
   Real* const scores = scratch.allocate<Real>(kKeyTile * kBlock);
   Real* const products = scratch.allocate<Real>(kKeyTile * kBlock);
   Queries<Real> lanes;
@@ -98,8 +98,7 @@ void differentiate_head(const AttentionOptions& options, const Head<Real>& head)
   for (Index first = 0; first < head.q.n; first += kBlock) {
     const Index n = std::min(kBlock, head.q.n - first);
     const Index n_keys = full ? head.k.n : std::min(head.k.n, first + n);
-    const Rows<const Real> q = part(head.q, first, n), dy = part(head.dy, first, n),
-                           y = part(head.y, first, n);
+    const Rows<const Real> q = part(head.q, first, n), dy = part(head.dy, first, n);
     transpose_block(q, static_cast<Real>(scale * kLog2e), queries);
     transpose_block(dy, static_cast<Real>(scale * keep_scale), gradients);
     for (Index i = 0; i < kBlock; ++i) {
@@ -108,16 +107,13 @@ void differentiate_head(const AttentionOptions& options, const Head<Real>& head)
       // − −inf is NaN.
       lanes.lse[i] = lse == -kInfinity ? Real(0) : lse * static_cast<Real>(kLog2e);
     }
+    transpose_block(part(head.y, first, n), static_cast<Real>(1 / keep_scale), outputs);
+    // In the order of dy · v below, so that a query's only key has the gradient 0 that it should.
     for (Index i = 0; i < n; i += kLanes<Real>) {
-      Vec<Real> products_of[static_cast<std::size_t>(kLanes<Real>)];
-      for (Index r = 0; r < kLanes<Real>; ++r) {
-        V product(Real(0));
-        for_lanes<Real>(i + r < n ? options.d_v : 0, [&](Index c, auto columns) {
-          product = fma(columns.load(dy.row(i + r) + c), columns.load(y.row(i + r) + c), product);
-        });
-        products_of[r] = product;
-      }
-      store(lanes.delta + i, sums(products_of) * V(static_cast<Real>(scale)));
+      V delta(Real(0));
+      for (Index c = 0; c < options.d_v; ++c)
+        delta = fma(load(gradients + c * kBlock + i), load(outputs + c * kBlock + i), delta);
+      store(lanes.delta + i, delta);
     }
     for (Index i = 0; head.dlse && i < n; ++i)
       lanes.delta[i] -= static_cast<Real>(scale) * head.dlse[(first + i) * head.lse_stride];

@@ -84,7 +84,9 @@ def edge_attention(rng, choices, number):
     a["z"] = normal(rng, n, heads * d)
     if apart:
         a["z_dst"] = normal(rng, n, heads * d)
-    return a, o, masked(lambda t, o: attended(t, o, t["z"], t.get("z_dst", t["z"])))
+    if number % 3:
+        a["bias"] = normal(rng, heads * d)
+    return a, o, masked(lambda t, o: attended(t, o, t["z"], t.get("z_dst", t["z"])) + t.get("bias", 0.0))
 
 
 @op

@@ -74,6 +74,10 @@ void edge_cases(Cases& cases) {
            [=, &g](auto& t, auto v) {
              return edge_attention(t, {v[0], v[1], {}, v[2]}, g.pack(t), g.edges(t), gatv2);
            });
+      edge("gat with a bias of ", {att[0], att[1], input("bias", {h * d})}, {},
+           [=, &g](auto& t, auto v) {
+             return edge_attention(t, {v[0], v[1], v[2], {}, v[3]}, g.pack(t), g.edges(t), gat);
+           });
       const std::vector<CheckedInput> linear{input("x", {n, 4}), input("weight", {h * d, 4}),
                                              att[0]};
       cases["graph_attention"].push_back(

@@ -334,6 +334,20 @@ TYPED_TEST(Attention, AQueryWithoutKeysIsZeroAndHasNoGradient) {
 }
 
 // The same where there are keys, over several tiles, whose scores all overflow to −∞.
+// The softmax of one score is 1 whatever the score: 0, not a rounding away from it, for an
+// optimiser that divides by the size of gradients would make a step of that.
+TYPED_TEST(Attention, AnOnlyKeysScoreHasNoGradient) {
+  for (const Index d : {1, 5, 16, 32, 37}) {
+    AttentionCase<TypeParam> c(make_options(2, 2, d, d, Pattern::full, 0),
+                               {{1, 1}, {3, 1}, {70, 1}});
+    c.forward();
+    c.backward();
+    for (const auto* gradient : {&c.dq, &c.dk})
+      for (const TypeParam g : gradient->view()) ASSERT_EQ(g, 0) << d;
+    EXPECT_NE(c.dv[0], 0);
+  }
+}
+
 TYPED_TEST(Attention, AQueryWhoseScoresAreAllMinusInfinityIsZeroAndHasNoGradient) {
   for (const Pattern pattern : {Pattern::full, Pattern::causal}) {
     const Index n = 300;

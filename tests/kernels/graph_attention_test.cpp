@@ -2,6 +2,8 @@
 
 #include <gmock/gmock.h>
 
+#include <limits>
+
 #include "kernels/attention.h"
 #include "kernels/attention/parts.h"
 #include "tests/reference/graph_reference.h"
@@ -87,6 +89,50 @@ TYPED_TEST(GraphAttention, AgreesWithThePlainLoops) {
           EXPECT_LE(testing::error(c.y, c.reference()), testing::tolerance<TypeParam>())
               << h << " heads of " << d << ", p " << p;
         }
+      }
+    }
+  }
+}
+
+// A node without edges has the bias and nothing else.
+TYPED_TEST(GraphAttention, ABiasIsAdded) {
+  Graphs g = random_graphs({1, 30, 7});
+  g.add(1, {{}, {0}, {}});
+  for (const auto& [h, d] : kHeads) {
+    for (const EdgeScore score : {EdgeScore::gat, EdgeScore::gatv2}) {
+      Case<TypeParam> c(score, h, d, 0.4, g);
+      const auto bias = Array<TypeParam>::random({h * d}, 9);
+      Array<double> want = c.reference();
+      for (Index i = 0; i < want.size(); ++i) want[i] += static_cast<double>(bias[i % (h * d)]);
+      EdgeOperands<const TypeParam> x = c.operands();
+      x.bias = testing::in(bias);
+      edge_attention<TypeParam>(c.options, g.pack(), g.edges(), x, c.weights.view(), c.y.view());
+      EXPECT_LE(testing::error(c.y, want), testing::tolerance<TypeParam>()) << h << " x " << d;
+      for (Index j = 0; j < h * d; ++j) EXPECT_EQ(c.y[(g.n() - 1) * h * d + j], bias[j]);
+    }
+  }
+}
+
+// What stood there before, NaN even, is not read.
+TYPED_TEST(GraphAttention, AFreshGradientIsWritten) {
+  const Graphs g = random_graphs({1, 0, 30, 7, 2});
+  for (const auto& [h, d] : kHeads) {
+    for (const EdgeScore score : {EdgeScore::gat, EdgeScore::gatv2}) {
+      for (const bool apart : {false, true}) {
+        if (apart && score == EdgeScore::gat) continue;
+        Case<TypeParam> c(score, h, d, 0.3, g, apart), added(score, h, d, 0.3, g, apart);
+        const auto expected = added.results();
+        for (TypeParam& x : c.dz.view()) x = std::numeric_limits<TypeParam>::quiet_NaN();
+        c.forward();
+        edge_attention_backward<TypeParam>(c.options, g.pack(), g.edges(), testing::in(c.dy),
+                                           c.operands(), testing::in(c.weights),
+                                           {c.dz.view(), c.datt_src.view(), c.datt_dst.view(),
+                                            apart ? c.dz_dst.view() : View<TypeParam>()},
+                                           true);
+        const std::vector<Array<TypeParam>> written{c.y, c.dz, c.datt_src, c.datt_dst, c.dz_dst};
+        for (std::size_t i = 0; i < written.size(); ++i)
+          EXPECT_EQ(testing::error(written[i], testing::widened(expected[i])), 0)
+              << h << " x " << d;
       }
     }
   }

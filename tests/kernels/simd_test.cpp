@@ -101,6 +101,45 @@ TYPED_TEST(Simd, MaxAndMinReturnTheirSecondOperandForNaN) {
   EXPECT_FALSE((x == x).bits[0]);
 }
 
+TYPED_TEST(Simd, SumsAreTheSumOfEachRow) {
+  constexpr auto n = static_cast<std::size_t>(kLanes<TypeParam>);
+  Vec<TypeParam> rows[n];
+  TypeParam expected[n];
+  for (std::size_t r = 0; r < n; ++r) {
+    TypeParam x[n];
+    for (std::size_t i = 0; i < n; ++i)
+      x[i] = static_cast<TypeParam>(Stream(3).uniform(r * n + i) - 0.5);
+    rows[r] = load(x);
+    expected[r] = sum(rows[r]);
+  }
+  const Vec<TypeParam> all = sums(rows);
+  for (std::size_t r = 0; r < n; ++r) EXPECT_EQ(all[static_cast<int>(r)], expected[r]);
+}
+
+// The numbers before those that are read end an allocation, for asan to see.
+template <class T>
+void expect_packed() {
+  constexpr Index kAll = kVectorBytes / static_cast<Index>(sizeof(T));
+  for (Index n = 0; n <= kAll; ++n) {
+    std::vector<T> from;
+    for (Index i = 0; i < n; ++i) from.push_back(T(100 + i));
+    for (unsigned draw = 0; draw < 40; ++draw) {
+      const unsigned bits = (draw == 0 ? ~0U : draw * 2654435761U >> 7) & ((1U << n) - 1);
+      std::vector<T> to(static_cast<std::size_t>(kAll), T(-1)), expected;
+      pack_lanes(from.data(), n, bits, to.data());
+      for (Index i = 0; i < n; ++i)
+        if (bits >> i & 1) expected.push_back(T(100 + i));
+      to.resize(expected.size());
+      EXPECT_EQ(to, expected);
+    }
+  }
+}
+TEST(PackLanes, LeavesTheChosenOnesBehindOneAnother) {
+  expect_packed<float>();
+  expect_packed<double>();
+  expect_packed<std::int32_t>();
+}
+
 TEST(PhiloxLanes, AreThePhiloxOfEachCounter) {
   for (const std::uint64_t key :
        {std::uint64_t{0}, ~std::uint64_t{0}, std::uint64_t{0x299f31d0a4093822}}) {

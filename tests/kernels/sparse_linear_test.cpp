@@ -2,6 +2,8 @@
 
 #include <gmock/gmock.h>
 
+#include <limits>
+
 #include "kernels/linear.h"
 #include "tests/reference/kernel_checks.h"
 
@@ -111,6 +113,51 @@ TEST(SparseLinearOfDoubles, GradientsMatchCentralDifferences) {
     };
     testing::expect_gradient("values", x.values, dvalues, loss);
     testing::expect_gradient("weight", weight, dweight, loss);
+  }
+}
+
+// Zeros, of either sign, change no bit, whatever the weights that they would meet.
+TYPED_TEST(SparseLinear, AnEntryOfZeroIsAsIfItWereNotStored) {
+  const Index n = 70, d_in = 41;
+  for (const Index d_out : {3, 16, 64, 70}) {
+    const Matrix<TypeParam> x(n, d_in);
+    std::vector<std::int32_t> columns, starts{0};
+    std::vector<TypeParam> numbers;
+    for (Index i = 0; i < n; ++i) {
+      for (Index e = x.indptr[i]; e < x.indptr[i + 1]; ++e) {
+        for (Index zeros = (i + e) % 4; zeros > 0; --zeros) {
+          columns.push_back(static_cast<std::int32_t>(d_in + zeros % 2));
+          numbers.push_back(zeros == 3 ? TypeParam(-0.0) : TypeParam(0));
+        }
+        columns.push_back(x.indices[e]);
+        numbers.push_back(x.values[e]);
+      }
+      starts.push_back(static_cast<std::int32_t>(columns.size()));
+    }
+    const Ids indptr = testing::ids(starts), indices = testing::ids(columns);
+    Array<TypeParam> values({indices.size()});
+    std::copy(numbers.begin(), numbers.end(), values.view().begin());
+    const SparseRows longer{in(indptr), in(indices)};
+
+    const auto weight = Array<TypeParam>::random({d_out, d_in}, 3);
+    const auto dy = Array<TypeParam>::random({n, d_out}, 4);
+    Array<TypeParam> wide({d_out, d_in + 2}, std::numeric_limits<TypeParam>::infinity());
+    for (Index j = 0; j < d_out; ++j)
+      for (Index k = 0; k < d_in; ++k) wide[j * (d_in + 2) + k] = weight[j * d_in + k];
+    Array<TypeParam> y({n, d_out}), same({n, d_out});
+    sparse_linear<TypeParam>(x.rows(), in(x.values), in(weight), {}, y.view());
+    sparse_linear<TypeParam>(longer, in(values), in(wide), {}, same.view());
+    EXPECT_TRUE(same_bits(y, same)) << d_out;
+
+    Array<TypeParam> dweight(weight.shape(), 1), dwide(wide.shape(), 1);
+    sparse_linear_backward<TypeParam>(x.rows(), in(dy), in(x.values), in(weight), {},
+                                      dweight.view());
+    sparse_linear_backward<TypeParam>(longer, in(dy), in(values), in(wide), {}, dwide.view());
+    for (Index j = 0; j < d_out; ++j) {
+      for (Index k = 0; k < d_in; ++k)
+        EXPECT_EQ(dwide[j * (d_in + 2) + k], dweight[j * d_in + k]) << d_out;
+      EXPECT_EQ(dwide[j * (d_in + 2) + d_in], 1);
+    }
   }
 }
 
