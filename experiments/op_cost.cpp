@@ -111,17 +111,8 @@ class Subject {
   double scores() const {
     if (options_.attention == Which::linear || options_.attention == Which::performer) return 0;
     const bool mixed = options_.attention == Which::linformer;
-    const AttentionOptions a = parts_of(options_);
-    kernels::AttentionOptions k;
-    k.n_heads = k.n_kv_heads = options_.n_heads;
-    k.d_k = k.d_v = options_.d_head;
-    k.pattern = a.pattern;
-    k.select = a.select;
-    k.window = a.window;
-    k.dilation = a.dilation;
-    k.block = a.block;
-    k.k = a.k;
-    return kernels::attention_scores(k, {offsets_, mixed ? latent_ : offsets_});
+    return kernels::attention_scores(parts_of(options_).kernel(options_.d_head, options_.d_head),
+                                     {offsets_, mixed ? latent_ : offsets_});
   }
   bool exact() const {
     return options_.attention != Which::linear && options_.attention != Which::performer;

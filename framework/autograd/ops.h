@@ -61,6 +61,8 @@ struct AttentionOptions {
   double temperature = 1.0;
   DropoutOptions dropout;
   void fields(FieldList& f);
+  // As the kernel takes them, for heads of these widths.
+  kernels::AttentionOptions kernel(Index d_k, Index d_v) const;
 };
 
 // Attention over edges, as kernels/graph_attention.h has it.

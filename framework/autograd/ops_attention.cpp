@@ -68,28 +68,12 @@ void shapes(const OpCall<Real>& c, OpShapes& s) {
 template <class Real>
 kernels::AttentionOptions kernel_options(const OpCall<Real>& c) {
   const auto& o = c.template as<AttentionOptions>();
-  kernels::AttentionOptions k;
-  k.n_heads = o.n_heads;
-  k.n_kv_heads = kv_heads(o);
-  k.d_k = c.in[0].dim(1) / k.n_heads;
-  k.d_v = c.in[2].dim(1) / k.n_kv_heads;
+  kernels::AttentionOptions k = o.kernel(c.in[0].dim(1) / o.n_heads, c.in[2].dim(1) / kv_heads(o));
   k.widths = c.index[kWidths];
   // A gain by head takes the place of the automatic scale. Heads of different widths have one each.
-  k.scale = o.scale.value_or(c.in[kGain] ? 1 : kernels::default_scale(o.score, k.d_k));
+  if (!o.scale && c.in[kGain]) k.scale = 1;
   k.scale_by_width = !o.scale && !c.in[kGain];
-  k.pattern = o.pattern;
-  k.dropout = o.dropout.p;
-  k.stream_key = o.dropout.key;
-  k.step = static_cast<std::uint32_t>(o.dropout.step);
-  k.score = o.score;
-  k.bias = c.in[3] && o.bias == kernels::Bias::none ? kernels::Bias::given : o.bias;
-  k.select = o.select;
-  k.normaliser = o.normaliser;
-  k.window = o.window;
-  k.dilation = o.dilation;
-  k.block = o.block;
-  k.k = o.k;
-  k.temperature = o.temperature;
+  if (c.in[3] && o.bias == kernels::Bias::none) k.bias = kernels::Bias::given;
   return k;
 }
 
@@ -158,6 +142,29 @@ std::vector<std::pair<std::string, Part>> choices(const std::array<kernels::Word
 
 }  // namespace
 
+kernels::AttentionOptions AttentionOptions::kernel(Index d_k, Index d_v) const {
+  kernels::AttentionOptions o;
+  o.n_heads = n_heads;
+  o.n_kv_heads = kv_heads(*this);
+  o.d_k = d_k;
+  o.d_v = d_v;
+  o.scale = scale.value_or(kernels::default_scale(score, d_k));
+  o.pattern = pattern;
+  o.dropout = dropout.p;
+  o.stream_key = dropout.key;
+  o.step = static_cast<std::uint32_t>(dropout.step);
+  o.score = score;
+  o.bias = bias;
+  o.select = select;
+  o.normaliser = normaliser;
+  o.window = window;
+  o.dilation = dilation;
+  o.block = block;
+  o.k = k;
+  o.temperature = temperature;
+  return o;
+}
+
 void AttentionOptions::fields(FieldList& f) {
   f.integer("n_heads", n_heads, {1, 4096}, Role::result, "query heads");
   f.integer("n_kv_heads", n_kv_heads, {0, 4096}, Role::result, "key heads; 0: as many as queries");
@@ -216,8 +223,16 @@ const Op attention_op{
                 {"widths", "[n_heads]", true}},
     .outputs = {{"y", "[n_q, n_heads·d_v]"}, {"lse", "[n_q, n_heads]", true}},
     .options = make_drawing_options<AttentionOptions>,
-    .f32 = {shapes<float>, forward<float>, backward<float>, flops<float>, true},
-    .f64 = {shapes<double>, forward<double>, backward<double>, flops<double>, true},
+    .f32 = {.shapes = shapes<float>,
+            .forward = forward<float>,
+            .backward = backward<float>,
+            .flops = flops<float>,
+            .begins_gradients = true},
+    .f64 = {.shapes = shapes<double>,
+            .forward = forward<double>,
+            .backward = backward<double>,
+            .flops = flops<double>,
+            .begins_gradients = true},
 };
 
 template <class Real>

@@ -189,8 +189,14 @@ const Op edge_attention_op{
                 {"indices", "[m]"}},
     .outputs = {{"y", "[n, n_heads·d]"}},
     .options = make_drawing_options<GraphAttentionOptions>,
-    .f32 = {edge_shapes<float>, edge_forward<float>, edge_backward<float>, nullptr, true},
-    .f64 = {edge_shapes<double>, edge_forward<double>, edge_backward<double>, nullptr, true},
+    .f32 = {.shapes = edge_shapes<float>,
+            .forward = edge_forward<float>,
+            .backward = edge_backward<float>,
+            .begins_gradients = true},
+    .f64 = {.shapes = edge_shapes<double>,
+            .forward = edge_forward<double>,
+            .backward = edge_backward<double>,
+            .begins_gradients = true},
 };
 
 const Op graph_attention_op{

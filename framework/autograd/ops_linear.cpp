@@ -27,11 +27,7 @@ void backward(OpCall<Real>& c) {
   c.zero_fresh(1);
   if (c.grad_in[0])
     kernels::linear_backward_input<Real>(c.grad_out[0], c.in[1], c.grad_in[0], c.fresh[0]);
-  if (c.grad_in[1]) {
-    kernels::linear_backward_weight<Real>(c.grad_out[0], c.in[0], c.grad_in[1], c.grad_in[2]);
-  } else if (c.grad_in[2]) {
-    kernels::linear_backward_bias<Real>(c.grad_out[0], c.grad_in[2]);
-  }
+  kernels::linear_backward_weight<Real>(c.grad_out[0], c.in[0], c.grad_in[1], c.grad_in[2]);
 }
 
 // A product each for the gradients of x and of the weight.
@@ -107,10 +103,14 @@ const Op add_bias_op{
     .indices = {},
     .outputs = {{"y", "[n, d]"}},
     .options = make_options<NoOptions>,
-    .f32 = {add_bias_shapes<float>, add_bias_forward<float>, add_bias_backward<float>, nullptr,
-            false, 0},
-    .f64 = {add_bias_shapes<double>, add_bias_forward<double>, add_bias_backward<double>, nullptr,
-            false, 0},
+    .f32 = {.shapes = add_bias_shapes<float>,
+            .forward = add_bias_forward<float>,
+            .backward = add_bias_backward<float>,
+            .hands_on = 0},
+    .f64 = {.shapes = add_bias_shapes<double>,
+            .forward = add_bias_forward<double>,
+            .backward = add_bias_backward<double>,
+            .hands_on = 0},
 };
 
 const Op linear_op{
@@ -120,8 +120,16 @@ const Op linear_op{
     .indices = {},
     .outputs = {{"y", "[n, d_out]"}},
     .options = make_options<NoOptions>,
-    .f32 = {shapes<float>, forward<float>, backward<float>, flops<float>, true},
-    .f64 = {shapes<double>, forward<double>, backward<double>, flops<double>, true},
+    .f32 = {.shapes = shapes<float>,
+            .forward = forward<float>,
+            .backward = backward<float>,
+            .flops = flops<float>,
+            .begins_gradients = true},
+    .f64 = {.shapes = shapes<double>,
+            .forward = forward<double>,
+            .backward = backward<double>,
+            .flops = flops<double>,
+            .begins_gradients = true},
 };
 
 const Op feed_forward_op{
@@ -135,10 +143,16 @@ const Op feed_forward_op{
     .indices = {},
     .outputs = {{"y", "[n, d_out]"}},
     .options = make_options<GeluOptions>,
-    .f32 = {feed_forward_shapes<float>, feed_forward_forward<float>, feed_forward_backward<float>,
-            feed_forward_flops<float>, true},
-    .f64 = {feed_forward_shapes<double>, feed_forward_forward<double>,
-            feed_forward_backward<double>, feed_forward_flops<double>, true},
+    .f32 = {.shapes = feed_forward_shapes<float>,
+            .forward = feed_forward_forward<float>,
+            .backward = feed_forward_backward<float>,
+            .flops = feed_forward_flops<float>,
+            .begins_gradients = true},
+    .f64 = {.shapes = feed_forward_shapes<double>,
+            .forward = feed_forward_forward<double>,
+            .backward = feed_forward_backward<double>,
+            .flops = feed_forward_flops<double>,
+            .begins_gradients = true},
 };
 
 }  // namespace attune

@@ -116,8 +116,14 @@ const Op layer_norm_op{
     .indices = {},
     .outputs = {{"y", "[n, d]"}},
     .options = make_options<NormOptions>,
-    .f32 = {layer_shapes<float>, layer_forward<float>, layer_backward<float>, nullptr, true},
-    .f64 = {layer_shapes<double>, layer_forward<double>, layer_backward<double>, nullptr, true},
+    .f32 = {.shapes = layer_shapes<float>,
+            .forward = layer_forward<float>,
+            .backward = layer_backward<float>,
+            .begins_gradients = true},
+    .f64 = {.shapes = layer_shapes<double>,
+            .forward = layer_forward<double>,
+            .backward = layer_backward<double>,
+            .begins_gradients = true},
 };
 
 const Op rms_norm_op{

@@ -153,8 +153,16 @@ const Op add_op{
     .indices = {},
     .outputs = {{"y", "[n, d]"}},
     .options = make_options<NoOptions>,
-    .f32 = {add_shapes<float>, add_forward<float>, add_backward<float>, nullptr, true, 0},
-    .f64 = {add_shapes<double>, add_forward<double>, add_backward<double>, nullptr, true, 0},
+    .f32 = {.shapes = add_shapes<float>,
+            .forward = add_forward<float>,
+            .backward = add_backward<float>,
+            .begins_gradients = true,
+            .hands_on = 0},
+    .f64 = {.shapes = add_shapes<double>,
+            .forward = add_forward<double>,
+            .backward = add_backward<double>,
+            .begins_gradients = true,
+            .hands_on = 0},
 };
 
 const Op relu_op{
@@ -175,8 +183,14 @@ const Op silu_op{
     .indices = {},
     .outputs = {{"y", "as x"}},
     .options = make_options<NoOptions>,
-    .f32 = {with_slope<float>, silu_forward<float>, chain_slope<float>, nullptr, true},
-    .f64 = {with_slope<double>, silu_forward<double>, chain_slope<double>, nullptr, true},
+    .f32 = {.shapes = with_slope<float>,
+            .forward = silu_forward<float>,
+            .backward = chain_slope<float>,
+            .begins_gradients = true},
+    .f64 = {.shapes = with_slope<double>,
+            .forward = silu_forward<double>,
+            .backward = chain_slope<double>,
+            .begins_gradients = true},
 };
 
 const Op elu_op{
@@ -186,8 +200,14 @@ const Op elu_op{
     .indices = {},
     .outputs = {{"y", "as x"}},
     .options = make_options<NoOptions>,
-    .f32 = {with_slope<float>, elu_forward<float>, chain_slope<float>, nullptr, true},
-    .f64 = {with_slope<double>, elu_forward<double>, chain_slope<double>, nullptr, true},
+    .f32 = {.shapes = with_slope<float>,
+            .forward = elu_forward<float>,
+            .backward = chain_slope<float>,
+            .begins_gradients = true},
+    .f64 = {.shapes = with_slope<double>,
+            .forward = elu_forward<double>,
+            .backward = chain_slope<double>,
+            .begins_gradients = true},
 };
 
 const Op tanh_op{
@@ -208,8 +228,14 @@ const Op elu_plus_one_op{
     .indices = {},
     .outputs = {{"y", "as x"}},
     .options = make_options<NoOptions>,
-    .f32 = {with_slope<float>, elu_plus_one_forward<float>, chain_slope<float>, nullptr, true},
-    .f64 = {with_slope<double>, elu_plus_one_forward<double>, chain_slope<double>, nullptr, true},
+    .f32 = {.shapes = with_slope<float>,
+            .forward = elu_plus_one_forward<float>,
+            .backward = chain_slope<float>,
+            .begins_gradients = true},
+    .f64 = {.shapes = with_slope<double>,
+            .forward = elu_plus_one_forward<double>,
+            .backward = chain_slope<double>,
+            .begins_gradients = true},
 };
 
 const Op gelu_op{
@@ -219,8 +245,14 @@ const Op gelu_op{
     .indices = {},
     .outputs = {{"y", "as x"}},
     .options = make_options<GeluOptions>,
-    .f32 = {with_slope<float>, gelu_forward<float>, chain_slope<float>, nullptr, true},
-    .f64 = {with_slope<double>, gelu_forward<double>, chain_slope<double>, nullptr, true},
+    .f32 = {.shapes = with_slope<float>,
+            .forward = gelu_forward<float>,
+            .backward = chain_slope<float>,
+            .begins_gradients = true},
+    .f64 = {.shapes = with_slope<double>,
+            .forward = gelu_forward<double>,
+            .backward = chain_slope<double>,
+            .begins_gradients = true},
 };
 
 const Op dropout_op{
@@ -243,10 +275,16 @@ const Op dropout_residual_op{
                 {"token", "[n]", true, &absent::place_in_example}},
     .outputs = {{"y", "[n, d]"}},
     .options = make_drawing_options<DropoutOptions>,
-    .f32 = {residual_shapes<float>, residual_forward<float>, residual_backward<float>, nullptr,
-            true, 0},
-    .f64 = {residual_shapes<double>, residual_forward<double>, residual_backward<double>, nullptr,
-            true, 0},
+    .f32 = {.shapes = residual_shapes<float>,
+            .forward = residual_forward<float>,
+            .backward = residual_backward<float>,
+            .begins_gradients = true,
+            .hands_on = 0},
+    .f64 = {.shapes = residual_shapes<double>,
+            .forward = residual_forward<double>,
+            .backward = residual_backward<double>,
+            .begins_gradients = true,
+            .hands_on = 0},
 };
 
 }  // namespace attune

@@ -258,10 +258,14 @@ const Op position_2d_op{
     .indices = {{"offsets", "[B+1]", false, &absent::one_sequence}, {"grid", "[B, 2]"}},
     .outputs = {{"y", "[n, d]"}},
     .options = make_options<PositionOptions>,
-    .f32 = {position_2d_shapes<float>, position_2d_forward<float>, position_2d_backward<float>,
-            nullptr, false, 0},
-    .f64 = {position_2d_shapes<double>, position_2d_forward<double>, position_2d_backward<double>,
-            nullptr, false, 0},
+    .f32 = {.shapes = position_2d_shapes<float>,
+            .forward = position_2d_forward<float>,
+            .backward = position_2d_backward<float>,
+            .hands_on = 0},
+    .f64 = {.shapes = position_2d_shapes<double>,
+            .forward = position_2d_forward<double>,
+            .backward = position_2d_backward<double>,
+            .hands_on = 0},
 };
 
 const Op position_1d_op{
@@ -271,10 +275,14 @@ const Op position_1d_op{
     .indices = {{"offsets", "[B+1]", false, &absent::one_sequence}},
     .outputs = {{"y", "[n, d]"}},
     .options = make_options<NoOptions>,
-    .f32 = {position_1d_shapes<float>, position_1d_forward<float>, position_1d_backward<float>,
-            nullptr, false, 0},
-    .f64 = {position_1d_shapes<double>, position_1d_forward<double>, position_1d_backward<double>,
-            nullptr, false, 0},
+    .f32 = {.shapes = position_1d_shapes<float>,
+            .forward = position_1d_forward<float>,
+            .backward = position_1d_backward<float>,
+            .hands_on = 0},
+    .f64 = {.shapes = position_1d_shapes<double>,
+            .forward = position_1d_forward<double>,
+            .backward = position_1d_backward<double>,
+            .hands_on = 0},
 };
 
 const Op sinusoidal_op{
@@ -285,10 +293,14 @@ const Op sinusoidal_op{
     .indices = {{"offsets", "[B+1]", false, &absent::one_sequence}},
     .outputs = {{"y", "[n, d]"}},
     .options = make_options<SinusoidalOptions>,
-    .f32 = {sinusoidal_shapes<float>, sinusoidal_forward<float>, sinusoidal_backward<float>,
-            nullptr, false, 0},
-    .f64 = {sinusoidal_shapes<double>, sinusoidal_forward<double>, sinusoidal_backward<double>,
-            nullptr, false, 0},
+    .f32 = {.shapes = sinusoidal_shapes<float>,
+            .forward = sinusoidal_forward<float>,
+            .backward = sinusoidal_backward<float>,
+            .hands_on = 0},
+    .f64 = {.shapes = sinusoidal_shapes<double>,
+            .forward = sinusoidal_forward<double>,
+            .backward = sinusoidal_backward<double>,
+            .hands_on = 0},
 };
 
 const Op insert_cls_op{

@@ -71,10 +71,14 @@ const Op sparse_linear_op{
     .indices = {{"indptr", "[n+1]"}, {"indices", "[entries]"}},
     .outputs = {{"y", "[n, d_out]"}},
     .options = make_options<NoOptions>,
-    .f32 = {linear_shapes<float>, linear_forward<float>, linear_backward<float>,
-            linear_flops<float>},
-    .f64 = {linear_shapes<double>, linear_forward<double>, linear_backward<double>,
-            linear_flops<double>},
+    .f32 = {.shapes = linear_shapes<float>,
+            .forward = linear_forward<float>,
+            .backward = linear_backward<float>,
+            .flops = linear_flops<float>},
+    .f64 = {.shapes = linear_shapes<double>,
+            .forward = linear_forward<double>,
+            .backward = linear_backward<double>,
+            .flops = linear_flops<double>},
 };
 
 const Op sparse_dropout_op{

@@ -198,10 +198,14 @@ void Tape<Real>::backward(std::span<const Seed> seeds) {
 
 template <class Real>
 View<Real> Tape<Real>::gradient_like(View<Real> value) {
-  const auto found = std::find_if(free_.rbegin(), free_.rend(), [&](const View<Real>& memory) {
+  // Among the latest alone: what an op leaves is what the next one asks for, and a model of
+  // thousands of layers would else be searched from end to end for each of its gradients.
+  constexpr std::ptrdiff_t kLatest = 64;
+  const auto last = free_.rbegin() + std::min(kLatest, std::ssize(free_));
+  const auto found = std::find_if(free_.rbegin(), last, [&](const View<Real>& memory) {
     return memory.size() == value.size();
   });
-  if (found == free_.rend()) return arena_.view<Real>(value.shape());
+  if (found == last) return arena_.view<Real>(value.shape());
   Real* const data = found->data();
   free_.erase(std::next(found).base());
   return {data, value.shape()};

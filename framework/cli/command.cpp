@@ -194,8 +194,10 @@ std::optional<Index> Command::integer(const std::string& option) const {
   return value ? std::optional<Index>(std::stoll(*value)) : std::nullopt;
 }
 
+int machine_cores() { return static_cast<int>(std::max(1L, sysconf(_SC_NPROCESSORS_ONLN))); }
+
 int Command::threads() const {
-  return static_cast<int>(integer("threads").value_or(std::max(1L, sysconf(_SC_NPROCESSORS_ONLN))));
+  return static_cast<int>(integer("threads").value_or(machine_cores()));
 }
 
 std::optional<double> Command::seconds(const std::string& option) const {

@@ -10,6 +10,8 @@
 
 namespace attune {
 
+int machine_cores();  // that are online
+
 // A command line that was understood.
 struct Command {
   const Verb* verb = nullptr;                  // none: `attune --help`, `attune --version`
@@ -22,7 +24,7 @@ struct Command {
   std::optional<Index> integer(const std::string& option) const;
   std::optional<double> seconds(const std::string& option) const;            // "30m"
   std::optional<std::vector<Index>> seeds(const std::string& option) const;  // "0-9"
-  int threads() const;  // --threads, else all cores
+  int threads() const;  // --threads, else machine_cores()
 };
 
 // The verb comes first; options and key=value stand in any order after it; `--` ends the options.

@@ -251,13 +251,10 @@ struct Workforce {
   int jobs = 1;     // trials at once
 };
 Workforce workforce(const Command& command, std::size_t n_trials) {
-  const auto cores = static_cast<int>(std::max(1L, sysconf(_SC_NPROCESSORS_ONLN)));
-  const auto given = [&command](const char* option, int otherwise) {
-    return static_cast<int>(command.integer(option).value_or(otherwise));
-  };
   Workforce force;
-  force.threads = given("threads", n_trials > 1 ? 1 : cores);
-  force.jobs = given("jobs", std::max(1, cores / force.threads));
+  force.threads = n_trials > 1 && !command.has("threads") ? 1 : command.threads();
+  force.jobs = static_cast<int>(
+      command.integer("jobs").value_or(std::max(1, machine_cores() / force.threads)));
   return force;
 }
 

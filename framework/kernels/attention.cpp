@@ -240,11 +240,15 @@ void attention_backward(const AttentionOptions& o, const AttentionRows& rows, Ro
                         FreshRows fresh) {
   const AttentionCall<Real> call{o, rows, q, k, v, parameters};
   const AttentionGradients<Real> g{dy, y, lse, dq, dk, dv, gradients, dlse, fresh};
-  const bool tiled = !o.widths && !is_prepared(call) && is_tiled(o);
-  if (fresh.q && !tiled) set_zero(dq);
-  if (fresh.k && !tiled) set_zero(dk);
-  if (fresh.v && !tiled) set_zero(dv);
-  if (o.widths) return attention_of_widths_backward(call, g);
+  const auto begin = [&] {
+    if (fresh.q) set_zero(dq);
+    if (fresh.k) set_zero(dk);
+    if (fresh.v) set_zero(dv);
+  };
+  if (o.widths) {
+    begin();
+    return attention_of_widths_backward(call, g);
+  }
   check_attention<Real>(call, y);
   check_lse<Real>(call, lse);
   check_gradient<Real>("dy", dy, y);
@@ -258,8 +262,9 @@ void attention_backward(const AttentionOptions& o, const AttentionRows& rows, Ro
   ATTUNE_CHECK(!dlse || dlse.shape() == lse.shape(), ShapeError,
                "[attention_backward] dlse has shape {}, lse {}", dlse.shape().text(),
                lse.shape().text());
-  if (is_prepared(call)) return attention_of_prepared_backward(call, g);
-  tiled ? attention_tiled_backward(call, g) : attention_by_rows_backward(call, g);
+  if (!is_prepared(call) && is_tiled(o)) return attention_tiled_backward(call, g);
+  begin();
+  is_prepared(call) ? attention_of_prepared_backward(call, g) : attention_by_rows_backward(call, g);
 }
 
 template <class Real>

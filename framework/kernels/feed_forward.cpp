@@ -36,12 +36,6 @@ void check(const char* kernel, View<const Real> x, const FeedForward<const Real>
                w.w2.dim(0));
 }
 
-// Rows [row, row + n) of x as a matrix of their own.
-template <class Real>
-View<Real> rows_of(View<Real> x, Index row, Index n) {
-  return {x.data() + row * x.dim(1), {n, x.dim(1)}};
-}
-
 }  // namespace
 
 template <class Real>
@@ -60,8 +54,8 @@ void feed_forward(GeluForm form, View<const Real> x, const FeedForward<const Rea
     const auto memory = hidden ? View<Real>() : local.view<Real>({tasks.most_rows(), d_hidden});
     for (Index block = 0; blocks.next(block);) {
       const Index row = tasks.first(block), height = tasks.rows(block);
-      const auto values = hidden ? rows_of(hidden, row, height) : rows_of(memory, 0, height);
-      const auto before = slope ? rows_of(slope, row, height) : values;
+      const auto values = hidden ? hidden.rows(row, height) : memory.rows(0, height);
+      const auto before = slope ? slope.rows(row, height) : values;
       rows_times_panels<Real>(height, at_row(read(x), row), up, {w.b1.data(), 0, 1}, write(before));
       gelu<Real>(form, before, values, slope ? before : View<Real>());
       rows_times_panels<Real>(height, read(View<const Real>(values)), down, {w.b2.data(), 0, 1},
@@ -89,7 +83,7 @@ void feed_forward_backward(View<const Real> dy, View<const Real> x,
     const auto memory = local.view<Real>({tasks.most_rows(), d_hidden});
     for (Index block = 0; blocks.next(block);) {
       const Index row = tasks.first(block), height = tasks.rows(block);
-      const auto behind = rows_of(memory, 0, height), before = rows_of(slope, row, height);
+      const auto behind = memory.rows(0, height), before = slope.rows(row, height);
       rows_times_panels<Real>(height, at_row(read(dy), row), up, {nullptr, 0, 1}, write(behind));
       chain<Real>(before, behind, before, true);
       if (!dx) continue;
@@ -99,16 +93,8 @@ void feed_forward_backward(View<const Real> dy, View<const Real> x,
     }
   });
   const View<const Real> dhidden = slope;
-  if (g.w2) {
-    linear_backward_weight<Real>(dy, hidden, g.w2, g.b2);
-  } else if (g.b2) {
-    linear_backward_bias<Real>(dy, g.b2);
-  }
-  if (g.w1) {
-    linear_backward_weight<Real>(dhidden, x, g.w1, g.b1);
-  } else if (g.b1) {
-    linear_backward_bias<Real>(dhidden, g.b1);
-  }
+  linear_backward_weight<Real>(dy, hidden, g.w2, g.b2);
+  linear_backward_weight<Real>(dhidden, x, g.w1, g.b1);
 }
 
 template void feed_forward(GeluForm, View<const float>, const FeedForward<const float>&,

@@ -14,9 +14,11 @@ struct Matrix {
 
 // c[i, j] = start[i, j] + Σ_k a[i, k] · b[k, j] for i < m, j < n: the one product that all others
 // are made of.
-//   a      one stride is 1;  b  one stride is 1;  c  rows contiguous (col 1), no overlap with a or
-//   b start  {nullptr, 0, 1}: zeros; {bias, 0, 1}: the same row of biases for every i; c itself:
-//   adds to c kernel names the loops in Threads::splits()
+//   a, c   rows contiguous (col 1); c does not overlap a or b
+//   b      one stride is 1
+//   start  {nullptr, 0, 1}: zeros; {bias, 0, 1}: the same row of biases for every i; c itself: adds
+//          to c
+//   kernel names the loops in Threads::splits()
 // Every element is one fma chain over k in increasing k from its start, in any build, tile, tail or
 // thread, so a row of c depends on that row of a alone: acc = start; for k: acc = fma(a[i, k], b[k,
 // j], acc). Empty m, n and k are legal.

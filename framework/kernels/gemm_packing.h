@@ -114,15 +114,4 @@ Matrix<T> at_row(Matrix<T> x, Index i) {
   return {x.data == nullptr ? nullptr : x.data + i * x.row, x.row, x.col};
 }
 
-// Rows [0, rows) of a whose columns are contiguous, as [k][kMaxRowBlock].
-template <class Real>
-void pack_columns(Index rows, Index k, Matrix<const Real> a, Real* packed) {
-  for (Index i = 0; i < k; ++i) {
-    for (Index r = 0; r < rows; r += kLanes<Real>) {
-      const Index count = std::min<Index>(kLanes<Real>, rows - r);
-      store_n(packed + i * kMaxRowBlock + r, count, load_n(a.data + i * a.col + r, count));
-    }
-  }
-}
-
 }  // namespace attune::kernels

@@ -66,11 +66,6 @@ void check(const char* kernel, View<const Real> x, View<const std::int32_t> offs
   if (h0) check_shape(kernel, "h0", h0, {offsets.size() - 1, h}, "offsets and w_hh");
 }
 
-template <class Real>
-View<Real> rows_of(View<Real> x, Index n) {
-  return {x.data(), {n, x.dim(1)}};
-}
-
 // One row's state from what x and the state say to its gates, [3h] each; `gates` [4h] or null.
 template <class Real>
 void cell(Index h, const Real* of_x, const Real* of_state, Real* state, Real* y, Real* gates) {
@@ -151,8 +146,7 @@ void gru(View<const Real> x, View<const std::int32_t> offsets, View<const Real> 
   const auto of_state = scratch.view<Real>({n_sequences, 3 * h});
   for (Index step = 0; step < schedule.n_steps(); ++step) {
     const Index running = schedule.running(step);
-    linear<Real>(rows_of<const Real>(state, running), weights.w_hh, weights.b_hh,
-                 rows_of(of_state, running));
+    linear<Real>(state.rows(0, running), weights.w_hh, weights.b_hh, of_state.rows(0, running));
     for_running("gru", running, h, [&](Index place) {
       const Index row = schedule.row(place, step);
       cell(h, of_x.data() + row * 3 * h, of_state.data() + place * 3 * h, state.data() + place * h,
@@ -205,18 +199,15 @@ void gru_backward(View<const Real> dy, View<const Real> dh_n, View<const Real> x
                           carry.data() + place * h, d_of_x.data() + row * 3 * h, of_state);
       std::copy_n(of_state, 3 * h, d_step.data() + place * 3 * h);
     });
-    linear_backward_input<Real>(rows_of<const Real>(d_step, running), weights.w_hh,
-                                rows_of(carry, running));
+    linear_backward_input<Real>(d_step.rows(0, running), weights.w_hh, carry.rows(0, running));
   }
   for (Index place = 0; dh0 && place < n_sequences; ++place) {
     const Index e = schedule.sequence(place);
     accumulate<Real>({carry.data() + place * h, {h}}, {dh0.data() + e * h, {h}});
   }
   if (dx) linear_backward_input<Real>(d_of_x, weights.w_ih, dx);
-  if (dweights.w_ih) linear_backward_weight<Real>(d_of_x, x, dweights.w_ih);
-  if (dweights.w_hh) linear_backward_weight<Real>(d_of_state, before, dweights.w_hh);
-  if (dweights.b_ih) linear_backward_bias<Real>(d_of_x, dweights.b_ih);
-  if (dweights.b_hh) linear_backward_bias<Real>(d_of_state, dweights.b_hh);
+  linear_backward_weight<Real>(d_of_x, x, dweights.w_ih, dweights.b_ih);
+  linear_backward_weight<Real>(d_of_state, before, dweights.w_hh, dweights.b_hh);
 }
 
 template void gru(View<const float>, View<const std::int32_t>, View<const float>,

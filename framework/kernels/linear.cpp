@@ -57,6 +57,10 @@ void linear_backward_input(View<const Real> dy, View<const Real> weight, View<Re
 template <class Real>
 void linear_backward_weight(View<const Real> dy, View<const Real> x, View<Real> dweight,
                             View<Real> dbias) {
+  if (!dweight) {
+    if (dbias) linear_backward_bias<Real>(dy, dbias);
+    return;
+  }
   check("linear_backward_weight", dy, x, read(dweight));
   ATTUNE_CHECK(!dbias || dbias.size() == dweight.dim(0), ShapeError,
                "[linear_backward_weight] dbias {} must hold one value a column of dy {}",

@@ -17,8 +17,8 @@ template <class Real>
 void linear_backward_input(View<const Real> dy, View<const Real> weight, View<Real> dx,
                            bool fresh = false);
 
-// dweight += dyᵀ x and, where it is there, dbias += Σ_rows dy, as outer_products() sums them.
-//   dy [n, d_out], x [n, d_in], dweight [d_out, d_in], dbias [d_out] or absent.
+// dweight += dyᵀ x and dbias += Σ_rows dy, as outer_products() sums them, or what of both is there.
+//   dy [n, d_out], x [n, d_in], dweight [d_out, d_in], dbias [d_out].
 template <class Real>
 void linear_backward_weight(View<const Real> dy, View<const Real> x, View<Real> dweight,
                             View<Real> dbias = {});

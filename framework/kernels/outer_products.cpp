@@ -78,11 +78,6 @@ void add(const Real* x, Index n, Real* sum) {
   });
 }
 
-template <class Real>
-View<const Real> rows_of(View<const Real> x, Index first, Index n) {
-  return {x.data() + first * x.dim(1), {n, x.dim(1)}};
-}
-
 }  // namespace
 
 template <class Real>
@@ -111,8 +106,8 @@ void outer_products(const char* kernel, View<const Real> a, View<const Real> b, 
     const Index first = part * size, last = std::min(n, first + size);
     for (Index i = first; i < last; i += kChunk) {
       const Index rows = std::min(kChunk, last - i);
-      add_rows<Real>(begin, end, rows_of(a, i, rows), rows_of(b, i, rows), part > 0 && i == first,
-                     own, own_columns, slice, panels);
+      add_rows<Real>(begin, end, a.rows(i, rows), b.rows(i, rows), part > 0 && i == first, own,
+                     own_columns, slice, panels);
     }
   });
   if (parts == 1) return;

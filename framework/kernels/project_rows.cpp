@@ -3,6 +3,7 @@
 #include "kernels/gemm.h"
 #include "kernels/lanes.h"
 #include "kernels/packed_rows.h"
+#include "tensor/arena.h"
 
 namespace attune::kernels {
 namespace {
@@ -42,12 +43,16 @@ void project_rows_backward(View<const Real> dy, View<const Real> x, View<const R
   const char* const kernel = "project_rows_backward";
   check<Real>(kernel, x, weight, offsets, dy);
   const Index k = weight.dim(0), length = weight.dim(1), d = x.dim(1);
+  Scratch scratch;
+  const View<Real> turned = scratch.view<Real>({dx ? length : 0, k});
+  for (Index j = 0; j < turned.dim(0); ++j)
+    for (Index i = 0; i < k; ++i) turned(j, i) = weight(i, j);
   for (Index e = 0; e + 1 < offsets.size(); ++e) {
     const Index n = offsets[e + 1] - offsets[e];
     const Matrix<const Real> from{dy.data() + e * k * d, d, 1};
     if (dx) {
       Real* const to = dx.data() + offsets[e] * d;
-      gemm<Real>(kernel, n, d, k, {weight.data(), 1, length}, from, {to, d, 1}, {to, d, 1});
+      gemm<Real>(kernel, n, d, k, {turned.data(), k, 1}, from, {to, d, 1}, {to, d, 1});
     }
     if (dweight) {
       gemm<Real>(kernel, k, n, d, from, {x.data() + offsets[e] * d, 1, d},

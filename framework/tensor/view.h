@@ -32,6 +32,10 @@ class View {
   T& operator[](Index i) const { return data_[i]; }
   T& operator()(Index i, Index j) const { return data_[i * shape_[1] + j]; }
   T* row(Index i) const { return data_ + i * (shape_.size() / (shape_[0] ? shape_[0] : 1)); }
+  // Rows [first, first + n) of a matrix, as one.
+  View rows(Index first, Index n) const {
+    return View(data_ + first * shape_[1], Shape{n, shape_[1]});
+  }
   // The same elements under another shape of equal size.
   View reshaped(const Shape& shape) const {
     ATTUNE_CHECK(shape.size() == shape_.size(), ShapeError,

@@ -50,26 +50,22 @@ const std::tuple<Index, Index, Index> kSizes[] = {
 TYPED_TEST(Gemm, EveryElementIsOneFmaChainOverKInOrder) {
   using Real = TypeParam;
   for (const auto& [m, n, k] : kSizes) {
-    for (const bool a_transposed : {false, true}) {
-      for (const bool b_transposed : {false, true}) {
-        for (const Start from : {Start::zero, Start::bias, Start::itself}) {
-          const auto a = Array<Real>::random({m, k}, 1), b = Array<Real>::random({k, n}, 2);
-          auto c = Array<Real>::random({m, n}, 3);
-          const auto bias = Array<Real>::random({n}, 4);
-          const Matrix<const Real> am = a_transposed ? Matrix<const Real>{a.view().data(), 1, m}
-                                                     : Matrix<const Real>{a.view().data(), k, 1};
-          const Matrix<const Real> bm = b_transposed ? Matrix<const Real>{b.view().data(), 1, k}
-                                                     : Matrix<const Real>{b.view().data(), n, 1};
-          const Matrix<const Real> start = from == Start::zero ? Matrix<const Real>{nullptr, 0, 1}
-                                           : from == Start::bias
-                                               ? Matrix<const Real>{bias.view().data(), 0, 1}
-                                               : Matrix<const Real>{c.view().data(), n, 1};
-          const auto expected = chain<Real>(m, n, k, am, bm, start);
-          gemm<Real>("gemm", m, n, k, am, bm, start, {c.view().data(), n, 1});
-          EXPECT_TRUE(same_bits(c, expected))
-              << m << "x" << n << "x" << k << " transposed " << a_transposed << b_transposed
-              << " start " << static_cast<int>(from);
-        }
+    for (const bool b_transposed : {false, true}) {
+      for (const Start from : {Start::zero, Start::bias, Start::itself}) {
+        const auto a = Array<Real>::random({m, k}, 1), b = Array<Real>::random({k, n}, 2);
+        auto c = Array<Real>::random({m, n}, 3);
+        const auto bias = Array<Real>::random({n}, 4);
+        const Matrix<const Real> am{a.view().data(), k, 1};
+        const Matrix<const Real> bm = b_transposed ? Matrix<const Real>{b.view().data(), 1, k}
+                                                   : Matrix<const Real>{b.view().data(), n, 1};
+        const Matrix<const Real> start = from == Start::zero ? Matrix<const Real>{nullptr, 0, 1}
+                                         : from == Start::bias
+                                             ? Matrix<const Real>{bias.view().data(), 0, 1}
+                                             : Matrix<const Real>{c.view().data(), n, 1};
+        const auto expected = chain<Real>(m, n, k, am, bm, start);
+        gemm<Real>("gemm", m, n, k, am, bm, start, {c.view().data(), n, 1});
+        EXPECT_TRUE(same_bits(c, expected)) << m << "x" << n << "x" << k << " transposed "
+                                            << b_transposed << " start " << static_cast<int>(from);
       }
     }
   }
@@ -119,17 +115,17 @@ TYPED_TEST(Gemm, BitsDoNotDependOnTheNumberOfThreads) {
   using Real = TypeParam;
   const Index m = 301, n = 130, k = 200;
   const auto a = Array<Real>::random({m, k}, 9), b = Array<Real>::random({k, n}, 10);
-  for (const bool a_transposed : {false, true}) {
-    const Matrix<const Real> am = a_transposed ? Matrix<const Real>{a.view().data(), 1, m}
-                                               : Matrix<const Real>{a.view().data(), k, 1};
+  for (const bool b_transposed : {false, true}) {
+    const Matrix<const Real> bm = b_transposed ? Matrix<const Real>{b.view().data(), 1, k}
+                                               : Matrix<const Real>{b.view().data(), n, 1};
     Array<Real> serial({m, n});
-    gemm<Real>("gemm", m, n, k, am, {b.view().data(), n, 1}, {nullptr, 0, 1},
+    gemm<Real>("gemm", m, n, k, {a.view().data(), k, 1}, bm, {nullptr, 0, 1},
                {serial.view().data(), n, 1});
     for (const int count : {1, 2, 4}) {
       Threads threads(count);
       Array<Real> c({m, n});
       threads.run([&] {
-        gemm<Real>("gemm", m, n, k, am, {b.view().data(), n, 1}, {nullptr, 0, 1},
+        gemm<Real>("gemm", m, n, k, {a.view().data(), k, 1}, bm, {nullptr, 0, 1},
                    {c.view().data(), n, 1});
       });
       EXPECT_TRUE(same_bits(c, serial)) << count << " threads";
@@ -168,8 +164,14 @@ TYPED_TEST(Gemm, EmptyProductsAreTheirStart) {
 TEST(GemmErrors, StridesThatNoPackingReadsAreRefused) {
   const float x[4] = {};
   float y[1];
-  EXPECT_THROW(gemm<float>("gemm", 1, 1, 1, {x, 2, 2}, {x, 1, 1}, {nullptr, 0, 1}, {y, 1, 1}),
-               ShapeError);
+  const Matrix<const float> whole{x, 1, 1}, columns{x, 1, 2}, neither{x, 2, 2};
+  const auto product = [&](Matrix<const float> a, Matrix<const float> b, Matrix<float> c) {
+    gemm<float>("gemm", 1, 1, 1, a, b, {nullptr, 0, 1}, c);
+  };
+  EXPECT_NO_THROW(product(whole, columns, {y, 1, 1}));
+  EXPECT_THROW(product(columns, whole, {y, 1, 1}), ShapeError);
+  EXPECT_THROW(product(whole, neither, {y, 1, 1}), ShapeError);
+  EXPECT_THROW(product(whole, whole, {y, 1, 2}), ShapeError);
 }
 
 }  // namespace
