@@ -4,6 +4,7 @@
 
 #include "kernels/attention/head.h"
 #include "kernels/dropout.h"
+#include "kernels/lanes.h"
 #include "kernels/micro_kernel.h"
 #include "kernels/philox_simd.h"
 #include "kernels/simd.h"
@@ -18,6 +19,9 @@ namespace attune::kernels {
 inline constexpr Index kBlock = 64;
 // The triangle of a causal tile is visited in strips of 16 by 16, the widest vector.
 inline constexpr Index kStrip = 16;
+// In products whose rows, not lanes, are the triangle's, it is visited in strips of so many rows:
+// half as wide, a tenth less work, and still whole tiles of the micro-kernel.
+inline constexpr Index kRowStrip = 8;
 
 static_assert(kBlock == DropoutDraws::kColumns);
 
@@ -132,14 +136,18 @@ void transpose_block(Rows<const Real> rows, Real factor, Real* out) {
 
 template <class Real>
 bool all_finite(Rows<const Real> rows) {
-  Vec<Real> zero(Real(0));
-  for (Index i = 0; i < rows.n; ++i) {
-    for (Index c = 0; c < rows.width; c += kLanes<Real>) {
-      zero = fma(load_n(rows.row(i) + c, std::min<Index>(kLanes<Real>, rows.width - c)),
-                 Vec<Real>(Real(0)), zero);
-    }
-  }
-  return sum(zero) == Real(0);
+  constexpr Index kChains = 4;  // side by side
+  Vec<Real> zero[kChains] = {Real(0), Real(0), Real(0), Real(0)};
+  for_lanes<Real>(rows.width, [&](Index c, auto lanes) {
+    const auto see = [&](Index i, Vec<Real>& chain) {
+      chain = fma(lanes.load(rows.row(i) + c), Vec<Real>(Real(0)), chain);
+    };
+    Index i = 0;
+    for (; i + kChains <= rows.n; i += kChains)
+      for (Index r = 0; r < kChains; ++r) see(i + r, zero[r]);
+    for (; i < rows.n; ++i) see(i, zero[0]);
+  });
+  return sum((zero[0] + zero[1]) + (zero[2] + zero[3])) == Real(0);
 }
 
 // scores[j][i] = keys_j · queries_i for the visible part of the tile, in whole vectors and strips.
@@ -161,8 +169,8 @@ void tile_scores(const Tile& tile, Rows<const Real> keys, const Real* queries, R
 }
 
 // out_i (= or +=) Σ_j weights[j][i] rows_j over the keys j that query i sees; other weights of a
-// strip must be 0. Where the triangle of a strip holds a NaN or an infinity, 0 · NaN is avoided by
-// going row by row: the same chain, shorter.
+// strip must be 0. Where the rows of the triangle hold a NaN or an infinity, 0 · NaN is avoided by
+// going row by row: the same chains, shorter.
 template <class Real>
 void tile_by_queries(const Tile& tile, const Real* weights, Rows<const Real> rows, bool add,
                      Rows<Real> out) {
@@ -173,15 +181,10 @@ void tile_by_queries(const Tile& tile, const Real* weights, Rows<const Real> row
                    operand(add ? static_cast<const Real*>(to.data) : nullptr, out.stride), to);
   };
   if (tile.diagonal == tile.n_keys) return run(0, tile.n_queries, tile.n_keys);
-  for (Index i = 0; i < tile.n_queries; i += kStrip) {
-    const Index n = std::min(kStrip, tile.n_queries - i), reach = tile.reach(i),
-                triangle = tile.seen(i);
-    if (all_finite(part(rows, triangle, reach - triangle))) {
-      run(i, n, reach);
-    } else {
-      for (Index r = i; r < i + n; ++r) run(r, 1, tile.seen(r));
-    }
-  }
+  const Index step =
+      all_finite(part(rows, tile.diagonal, tile.n_keys - tile.diagonal)) ? kRowStrip : 1;
+  for (Index i = 0; i < tile.n_queries; i += step)
+    run(i, std::min(step, tile.n_queries - i), tile.seen(i + step - 1));
 }
 
 // out_j (= or +=) Σ_i weights[j][i] rows_i over the queries i that see key j; the same care for
@@ -197,16 +200,10 @@ void tile_by_keys(const Tile& tile, const Real* weights, Rows<const Real> rows, 
                    operand(add ? static_cast<const Real*>(to.data) : nullptr, out.stride), to);
   };
   run(0, tile.diagonal, 0);
-  for (Index j = tile.diagonal; j < tile.n_keys; j += kStrip) {
-    const Index n = std::min(kStrip, tile.n_keys - j), i = tile.first_seer(j);
-    if (i >= tile.n_queries) break;
-    if (all_finite(part(rows, i, std::min(kStrip, tile.n_queries - i)))) {
-      run(j, n, i);
-    } else {
-      for (Index r = j; r < j + n && r - tile.diagonal < tile.n_queries; ++r)
-        run(r, 1, r - tile.diagonal);
-    }
-  }
+  if (tile.diagonal == tile.n_keys) return;
+  const Index step = all_finite(part(rows, 0, tile.n_queries)) ? kRowStrip : 1;
+  for (Index j = tile.diagonal; j < tile.n_keys && j - tile.diagonal < tile.n_queries; j += step)
+    run(j, std::min(step, tile.n_keys - j), j - tile.diagonal);
 }
 
 }  // namespace attune::kernels
