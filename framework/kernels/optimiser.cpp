@@ -53,9 +53,10 @@ void adam(const AdamOptions& options, std::span<const DecayRange> decay, View<co
   const double correction1 = 1 - std::pow(options.beta1, t);
   const double correction2 = 1 - std::pow(options.beta2, t);
   const V rest1 = static_cast<Real>(1 - options.beta1), beta2 = static_cast<Real>(options.beta2);
-  const V rest2 = static_cast<Real>(1 - options.beta2), eps = static_cast<Real>(options.eps);
-  const V root_correction2 = static_cast<Real>(std::sqrt(correction2));
-  const V step_size = static_cast<Real>(options.lr / correction1);
+  // Numerator and denominator times sqrt(correction2), which spares a division an element.
+  const double root = std::sqrt(correction2);
+  const V rest2 = static_cast<Real>(1 - options.beta2), eps = static_cast<Real>(options.eps * root);
+  const V step_size = static_cast<Real>(options.lr * root / correction1);
   for_decay("adam", decay, grad.size(), static_cast<double>(grad.size()) * 0.8,
             [&](Index begin, Index end, double weight_decay) {
               const bool coupled = !options.decoupled && weight_decay > 0;
@@ -68,7 +69,7 @@ void adam(const AdamOptions& options, std::span<const DecayRange> decay, View<co
                 if (coupled) g = fma(rate, old_p, g);
                 const V new_m = fma(rest1, g - old_m, old_m);
                 const V new_v = fma(rest2 * g, g, beta2 * lanes.load(v.data() + i));
-                const V denominator = sqrt(new_v) / root_correction2 + eps;
+                const V denominator = sqrt(new_v) + eps;
                 const V p = old_p * shrink;
                 lanes.store(m.data() + i, new_m);
                 lanes.store(v.data() + i, new_v);
