@@ -19,6 +19,7 @@ target_compile_options(attune_flags INTERFACE
   -march=${ATTUNE_ISA} -ffp-contract=fast -fno-math-errno -fno-trapping-math
   -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wno-psabi
   -Wno-restrict)  # false alarms on std::string in g++ 12 (GCC bug 105651)
+target_link_options(attune_flags INTERFACE LINKER:--as-needed)  # what is linked is loaded at every start
 
 set(ATTUNE_SANITIZE "" CACHE STRING "address,undefined or thread")
 if(ATTUNE_SANITIZE)
