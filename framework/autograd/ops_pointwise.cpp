@@ -112,7 +112,7 @@ void dropout_forward(OpCall<Real>& c) {
 template <class Real>
 void dropout_backward(OpCall<Real>& c) {
   kernels::dropout_backward<Real>(kernel_options(c), c.index[0], c.index[1], c.grad_out[0],
-                                  c.grad_in[0]);
+                                  c.grad_in[0], c.fresh[0]);
 }
 
 template <class Real>
@@ -263,8 +263,14 @@ const Op dropout_op{
                 {"token", "[n]", true, &absent::place_in_example}},
     .outputs = {{"y", "[n, d]"}},
     .options = make_drawing_options<DropoutOptions>,
-    .f32 = {dropout_shapes<float>, dropout_forward<float>, dropout_backward<float>},
-    .f64 = {dropout_shapes<double>, dropout_forward<double>, dropout_backward<double>},
+    .f32 = {.shapes = dropout_shapes<float>,
+            .forward = dropout_forward<float>,
+            .backward = dropout_backward<float>,
+            .begins_gradients = true},
+    .f64 = {.shapes = dropout_shapes<double>,
+            .forward = dropout_forward<double>,
+            .backward = dropout_backward<double>,
+            .begins_gradients = true},
 };
 
 const Op dropout_residual_op{
