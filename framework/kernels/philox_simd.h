@@ -56,14 +56,16 @@ struct PhiloxCounters {
 // multiplications: as many as registers hold.
 inline constexpr int kPhiloxAtOnce = kVectorRegisters == 32 ? 4 : 1;
 
-template <int kN>
-inline void philox_lanes(const PhiloxKeys& keys, PhiloxCounters (&counters)[kN],
-                         PhiloxWords (&words)[kN]) {
-  const Words m0 = Words{} + 0xD2511F53U, m1 = Words{} + 0xCD9E8D57U;
+inline constexpr std::uint32_t kPhiloxFactors[] = {0xD2511F53U, 0xCD9E8D57U};
+
+// The rounds from kFirst on.
+template <int kN, int kFirst = 0>
+inline void philox_rounds(const PhiloxKeys& keys, PhiloxCounters (&counters)[kN]) {
+  const Words m0 = Words{} + kPhiloxFactors[0], m1 = Words{} + kPhiloxFactors[1];
   // High halves collect rubbish (c1 and c3 are whole products) that no round reads: the
   // multiplication ignores them.
 #pragma GCC unroll 10
-  for (int round = 0; round < 10; ++round) {
+  for (int round = kFirst; round < 10; ++round) {
 #pragma GCC unroll 4
     for (int i = 0; i < kN; ++i) {
       auto& [c0, c1, c2, c3] = counters[i];
@@ -74,6 +76,12 @@ inline void philox_lanes(const PhiloxKeys& keys, PhiloxCounters (&counters)[kN],
       c3 = p0;
     }
   }
+}
+
+template <int kN>
+inline void philox_lanes(const PhiloxKeys& keys, PhiloxCounters (&counters)[kN],
+                         PhiloxWords (&words)[kN]) {
+  philox_rounds(keys, counters);
   const Words low = Words{} + 0xFFFFFFFFU;
 #pragma GCC unroll 4
   for (int i = 0; i < kN; ++i) {

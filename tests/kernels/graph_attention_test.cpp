@@ -69,8 +69,8 @@ struct Case {
   }
 };
 
-const std::vector<std::pair<Index, Index>> kHeads = {{1, 1}, {8, 8},  {1, 7},  {3, 5}, {20, 2},
-                                                     {5, 4}, {2, 33}, {4, 16}, {17, 1}};
+const std::vector<std::pair<Index, Index>> kHeads = {
+    {1, 1}, {8, 8}, {1, 7}, {3, 5}, {20, 2}, {5, 4}, {2, 33}, {4, 16}, {17, 1}, {16, 3}, {24, 1}};
 
 template <class Real>
 class GraphAttention : public ::testing::Test {};
@@ -78,7 +78,7 @@ using Reals = ::testing::Types<float, double>;
 TYPED_TEST_SUITE(GraphAttention, Reals);
 
 TYPED_TEST(GraphAttention, AgreesWithThePlainLoops) {
-  const Graphs g = random_graphs({1, 0, 30, 7, 2});
+  const Graphs g = random_graphs({1, 0, 30, 150, 2});
   for (const auto& [h, d] : kHeads) {
     for (const EdgeScore score : {EdgeScore::gat, EdgeScore::gatv2}) {
       for (const double p : {0.0, 0.4}) {
