@@ -168,17 +168,18 @@ void tile_scores(const Tile& tile, Rows<const Real> keys, const Real* queries, R
   }
 }
 
-// out_i (= or +=) Σ_j weights[j][i] rows_j over the keys j that query i sees; other weights of a
-// strip must be 0. Where the rows of the triangle hold a NaN or an infinity, 0 · NaN is avoided by
-// going row by row: the same chains, shorter.
-template <class Real>
+// out_i = finish(0 or out_i + Σ_j weights[j][i] rows_j) over the keys j that query i sees; other
+// weights of a strip must be 0. Where the rows of the triangle hold a NaN or an infinity, 0 · NaN
+// is avoided by going row by row: the same chains, shorter.
+template <class Real, class Finish = AsItIs>
 void tile_by_queries(const Tile& tile, const Real* weights, Rows<const Real> rows, bool add,
-                     Rows<Real> out) {
+                     Rows<Real> out, Finish finish = {}) {
   const auto run = [&](Index i, Index n, Index n_keys) {
     const auto to = operand(out.row(i), out.stride);
     multiply<Real>(n, out.width, n_keys, operand(weights + i, Fixed<1>{}, Fixed<kBlock>{}),
                    operand(rows.data, rows.stride),
-                   operand(add ? static_cast<const Real*>(to.data) : nullptr, out.stride), to);
+                   operand(add ? static_cast<const Real*>(to.data) : nullptr, out.stride), to,
+                   finish.shifted(i));
   };
   if (tile.diagonal == tile.n_keys) return run(0, tile.n_queries, tile.n_keys);
   const Index step =

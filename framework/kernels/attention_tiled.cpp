@@ -31,6 +31,18 @@ struct Block {
 template <class Real>
 struct Softmax {
   alignas(64) Real max[kBlock], sum[kBlock], factor[kBlock];
+
+  // Of n queries: factor = keep_scale / sum, by which their weighted sums become means, and sum =
+  // the log-sum-exp. A query without keys has the sum 0: its row is 0 and its log-sum-exp −inf.
+  void finish(Index n, Real keep_scale) {
+    using V = Vec<Real>;
+    constexpr double kLn2 = 0.69314718055994530942;
+    for (Index i = 0; i < n; i += kLanes<Real>) {
+      const V total = load(sum + i);
+      store(factor + i, select(total == V(Real(0)), V(Real(0)), V(keep_scale) / total));
+      store(sum + i, fma(load(max + i), V(static_cast<Real>(kLn2)), log(total)));
+    }
+  }
 };
 
 // Vectors [first, first + kV) of the tile's queries: scores → powers of two, relative to the
@@ -109,8 +121,7 @@ void scale_row(Real* row, Index width, Real factor) {
 
 template <class Real>
 void attend(const AttentionOptions& options, const Block<Real>& block) {
-  using V = Vec<Real>;
-  constexpr double kLog2e = 1.4426950408889634074, kLn2 = 0.69314718055994530942;
+  constexpr double kLog2e = 1.4426950408889634074;
   const Index n = block.q.n;
   Drop drop = Drop::of(options, block);
   drop.group = block.first_query / kBlock;
@@ -140,26 +151,20 @@ void attend(const AttentionOptions& options, const Block<Real>& block) {
     for (Index i = 0; j > 0 && i < n; ++i) {
       if (state.factor[i] != Real(1)) scale_row(block.y.row(i), options.d_v, state.factor[i]);
     }
-    tile_by_queries(tile, scores, part(block.v, j, tile.n_keys), j > 0, block.y);
-  }
-
-  PartClock::enter(PartClock::Part::other);
-
-  // A query without keys has the sum 0: its row is 0 and its lse −inf.
-  const auto keep_scale = static_cast<Real>(options.weight_dropout().keep_scale());
-  for (Index i = 0; i < n; i += kLanes<Real>) {
-    const V total = load(state.sum + i);
-    store(state.factor + i, select(total == V(Real(0)), V(Real(0)), V(keep_scale) / total));
-    store(state.sum + i, fma(load(state.max + i), V(static_cast<Real>(kLn2)), log(total)));
-  }
-  for (Index i = 0; i < n; ++i) {
-    block.lse[i * block.lse_stride] = state.sum[i];
-    if (n_keys == 0) {
-      std::fill_n(block.y.row(i), options.d_v, Real(0));
+    const Rows<const Real> v = part(block.v, j, tile.n_keys);
+    if (j + kKeyTile < n_keys) {
+      tile_by_queries(tile, scores, v, j > 0, block.y);
     } else {
-      scale_row(block.y.row(i), options.d_v, state.factor[i]);
+      state.finish(n, static_cast<Real>(options.weight_dropout().keep_scale()));
+      tile_by_queries(tile, scores, v, j > 0, block.y, TimesFactors<Real>{state.factor});
     }
   }
+  PartClock::enter(PartClock::Part::other);
+  if (n_keys == 0) {
+    state.finish(n, Real(0));
+    for (Index i = 0; i < n; ++i) std::fill_n(block.y.row(i), options.d_v, Real(0));
+  }
+  for (Index i = 0; i < n; ++i) block.lse[i * block.lse_stride] = state.sum[i];
 }
 
 }  // namespace

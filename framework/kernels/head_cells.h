@@ -16,10 +16,10 @@ inline bool cells_fill_vectors(Index n_heads) {
 template <class Real, class Join>
 inline Vec<Real> join_cells(Vec<Real> x, Index n_heads, Join join) {
   using detail::swap_lanes;
-  if constexpr (kLanes < Real >> 8) {
+  if constexpr (8 < kLanes<Real>) {
     if (n_heads <= 8) x = join(x, swap_lanes<8>(x));
   }
-  if constexpr (kLanes < Real >> 4) {
+  if constexpr (4 < kLanes<Real>) {
     if (n_heads <= 4) x = join(x, swap_lanes<4>(x));
   }
   if (n_heads <= 2) x = join(x, swap_lanes<2>(x));

@@ -42,10 +42,26 @@ constexpr int tile_rows(int vectors) {
   return vectors == 2 ? 6 : 12;
 }
 
-// c = start + a b for kRows rows and kVectors vectors of columns; with kTail the last vector has
-// only `tail` columns.
-template <class Real, int kRows, int kVectors, bool kTail, class A, class B, class S, class C>
-inline void tile(Index k, Index tail, A a, B b, S start, C c) {
+// What becomes of row r of a tile before it is stored: nothing, or its multiple.
+struct AsItIs {
+  AsItIs shifted(Index) const { return {}; }
+  template <class V>
+  V operator()(V x, Index) const {
+    return x;
+  }
+};
+template <class Real>
+struct TimesFactors {
+  const Real* factors;
+  TimesFactors shifted(Index i) const { return {factors + i}; }
+  Vec<Real> operator()(Vec<Real> x, Index r) const { return x * Vec<Real>(factors[r]); }
+};
+
+// c = finish(start + a b) for kRows rows and kVectors vectors of columns; with kTail the last
+// vector has only `tail` columns.
+template <class Real, int kRows, int kVectors, bool kTail, class A, class B, class S, class C,
+          class Finish>
+inline void tile(Index k, Index tail, A a, B b, S start, C c, Finish finish) {
   constexpr int kLast = kVectors - 1;
   Vec<Real> sums[kRows][kVectors];
 #pragma GCC unroll 16
@@ -79,48 +95,49 @@ inline void tile(Index k, Index tail, A a, B b, S start, C c) {
     for (int v = 0; v < kVectors; ++v) {
       Real* p = c.data + r * c.row + v * kLanes<Real>;
       if (kTail && v == kLast) {
-        store_n(p, tail, sums[r][v]);
+        store_n(p, tail, finish(sums[r][v], r));
       } else {
-        store(p, sums[r][v]);
+        store(p, finish(sums[r][v], r));
       }
     }
   }
 }
 
 // All rows of a panel of columns: full tiles, then tiles of 8, 4, 2 and 1 rows.
-template <class Real, int kVectors, bool kTail, int kRows, class A, class B, class S, class C>
-void panel_rows(Index i, Index m, Index k, Index tail, A a, B b, S start, C c) {
+template <class Real, int kVectors, bool kTail, int kRows, class A, class B, class S, class C,
+          class Finish>
+void panel_rows(Index i, Index m, Index k, Index tail, A a, B b, S start, C c, Finish finish) {
   for (; i + kRows <= m; i += kRows) {
     tile<Real, kRows, kVectors, kTail>(k, tail, a.shifted(i, 0), b, start.shifted(i, 0),
-                                       c.shifted(i, 0));
+                                       c.shifted(i, 0), finish.shifted(i));
   }
   if constexpr (kRows > 1) {
     constexpr int kFewer = kRows > 8 ? 8 : kRows > 4 ? 4 : kRows / 2;
-    panel_rows<Real, kVectors, kTail, kFewer>(i, m, k, tail, a, b, start, c);
+    panel_rows<Real, kVectors, kTail, kFewer>(i, m, k, tail, a, b, start, c, finish);
   }
 }
 
-template <class Real, int kVectors, class A, class B, class S, class C>
-void panel(Index m, Index width, Index k, A a, B b, S start, C c) {
+template <class Real, int kVectors, class A, class B, class S, class C, class Finish>
+void panel(Index m, Index width, Index k, A a, B b, S start, C c, Finish finish) {
   constexpr int kRows = tile_rows(kVectors);
   const Index tail = width - (kVectors - 1) * kLanes<Real>;
   // Narrow panels always go the masked way: it costs them little and halves the code.
   if (kVectors == kPanelVectors && tail == kLanes<Real>) {
-    panel_rows<Real, kVectors, false, kRows>(0, m, k, tail, a, b, start, c);
+    panel_rows<Real, kVectors, false, kRows>(0, m, k, tail, a, b, start, c, finish);
   } else {
-    panel_rows<Real, kVectors, true, kRows>(0, m, k, tail, a, b, start, c);
+    panel_rows<Real, kVectors, true, kRows>(0, m, k, tail, a, b, start, c, finish);
   }
 }
 
-// c [m, n] = start + a [m, k] b [k, n]. b, start and c have contiguous rows; start.data null means
-// zeros, and start may be c.
-template <class Real, class A, class B, class S, class C>
-void multiply(Index m, Index n, Index k, A a, B b, S start, C c) {
+// c [m, n] = finish(start + a [m, k] b [k, n]). b, start and c have contiguous rows; start.data
+// null means zeros, and start may be c.
+template <class Real, class A, class B, class S, class C, class Finish = AsItIs>
+void multiply(Index m, Index n, Index k, A a, B b, S start, C c, Finish finish = {}) {
   for (Index j = 0; j < n; j += kPanelWidth<Real>) {
     const Index width = std::min<Index>(n - j, kPanelWidth<Real>);
     const auto run = [&](auto vectors) {
       panel<Real, decltype(vectors)::value>(m, width, k, a, b.shifted(0, j), start.shifted(0, j),
-                                            c.shifted(0, j));
+                                            c.shifted(0, j), finish);
     };
     const Index vectors = (width + kLanes<Real> - 1) / kLanes<Real>;
     if (vectors == kPanelVectors) {

@@ -46,9 +46,11 @@ void for_each_head(const char* kernel, const Sizes& s, View<const std::int32_t> 
 
 template <class Real>
 Real largest_of(const Real* x, Index n) {
-  Real top = -std::numeric_limits<Real>::infinity();
-  for (Index j = 0; j < n; ++j) top = std::max(top, x[j]);
-  return top;
+  constexpr Real kLeast = -std::numeric_limits<Real>::infinity();
+  Vec<Real> top = kLeast;  // max() returns its second operand for NaN
+  for_lanes<Real>(
+      n, [&](Index j, auto lanes) { top = max(lanes.keep(lanes.load(x + j), kLeast), top); });
+  return largest(top);
 }
 
 template <class Real>
@@ -104,8 +106,9 @@ void performer_features_backward(FeatureShift shift, View<const std::int32_t> of
   Scratch scratch;
   const View<Real> da = scratch.view<Real>(y.shape());  // times d^-¼, by which ω · x̂ has x
   for_each_head(kernel, s, offsets, [&](Index begin, Index end, Index h) {
-    Real total = 0;  // over the shift's scope so far
-    Index top_row = begin, top = 0;
+    Real total = 0;                  // over the shift's scope so far
+    Index top_row = begin, top = 0;  // the first of the largest
+    Real largest_so_far = -std::numeric_limits<Real>::infinity();
     const auto of_head = [&](const auto& view, Index i) { return view.row(i) + h * s.m; };
     const auto close = [&] {
       if (shift != FeatureShift::none) of_head(da, top_row)[top] -= total;
@@ -113,12 +116,20 @@ void performer_features_backward(FeatureShift shift, View<const std::int32_t> of
     };
     for (Index i = begin; i < end; ++i) {
       const Real *const phi = of_head(y, i), *const upstream = of_head(dy, i);
-      if (shift == FeatureShift::row) top_row = i, top = 0;
-      for (Index f = 0; f < s.m; ++f) {
-        const Real g = phi[f] * upstream[f];
-        of_head(da, i)[f] = g;
-        total += g;
-        if (phi[f] > of_head(y, top_row)[top]) top_row = i, top = f;
+      Real* const a = of_head(da, i);
+      Vec<Real> of_row = Real(0);
+      for_lanes<Real>(s.m, [&](Index f, auto lanes) {
+        const Vec<Real> g = lanes.load(phi + f) * lanes.load(upstream + f);
+        of_row += g;
+        lanes.store(a + f, g);
+      });
+      total += sum(of_row);
+      if (shift == FeatureShift::none) continue;
+      const Real of_this = largest_of(phi, s.m);
+      if (shift == FeatureShift::row || of_this > largest_so_far) {
+        const Index place = std::find(phi, phi + s.m, of_this) - phi;
+        top_row = i, top = place < s.m ? place : 0;  // NaN is nowhere
+        largest_so_far = of_this;
       }
       if (shift == FeatureShift::row) close();
     }
