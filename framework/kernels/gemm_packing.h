@@ -43,23 +43,26 @@ void pack_panel(Index k, Index width, Matrix<const Real> b, Real* packed) {
   }
 }
 
-// b [k, n] in panels of kPanelWidth columns, each as pack_panel() has it.
+// b [k, n], n > 0, in panels of `width` columns, each as pack_panel() has it.
 template <class Real>
 struct Panels {
   const Real* data;
-  Index k, n;
+  Index k, n, width;
 };
 
 // In scratch; a matrix that is as wide as a panel is one already, and stays where it is.
 template <class Real>
 Panels<Real> pack_panels(Index k, Index n, Matrix<const Real> b, Scratch& scratch) {
-  constexpr Index kWidth = kPanelWidth<Real>;
-  if (b.col == 1 && b.row == kWidth && n == kWidth) return {b.data, k, n};
-  Real* const packed = scratch.allocate<Real>((n + kWidth - 1) / kWidth * kWidth * k);
-  for (Index j = 0; j < n; j += kWidth)
-    pack_panel<Real>(k, std::min(kWidth, n - j), {b.data + j * b.col, b.row, b.col},
-                     packed + j * k);
-  return {packed, k, n};
+  constexpr Index kWidth = kPanelWidth<Real>, kVector = kLanes<Real>;
+  if (b.col == 1 && b.row == kWidth && n == kWidth) return {b.data, k, n, kWidth};
+  // As few panels as there can be, of the same width: one that is a vector wide is slow.
+  const Index n_panels = (n + kWidth - 1) / kWidth,
+              width = ((n + n_panels - 1) / n_panels + kVector - 1) / kVector * kVector;
+  Real* const packed = scratch.allocate<Real>(n_panels * kWidth * k);
+  for (Index j = 0, p = 0; j < n; j += width, ++p)
+    pack_panel<Real>(k, std::min(width, n - j), {b.data + j * b.col, b.row, b.col},
+                     packed + p * kWidth * k);
+  return {packed, k, n, width};
 }
 
 // c [m, n] = start + a b, as gemm() has it, for a [m, k] whose rows are contiguous.
@@ -70,11 +73,11 @@ void rows_times_panels(Index m, Matrix<const Real> a, const Panels<Real>& b,
   // In one go where a panel fits L1 or L2. Later steps take the chain up where it was put down.
   const Index step = b.k <= 512 ? std::max<Index>(b.k, 1) : 256;
   for (Index i = 0; i == 0 || i < b.k; i += step) {
-    for (Index j = 0; j < b.n; j += kWidth) {
+    for (Index j = 0, p = 0; j < b.n; j += b.width, ++p) {
       const auto to = operand(c.data + j, c.row);
-      multiply<Real>(m, std::min(kWidth, b.n - j), std::min(step, b.k - i),
+      multiply<Real>(m, std::min(b.width, b.n - j), std::min(step, b.k - i),
                      operand(a.data + i, a.row),
-                     operand(b.data + j * b.k + i * kWidth, Fixed<kWidth>{}),
+                     operand(b.data + (p * b.k + i) * kWidth, Fixed<kWidth>{}),
                      i > 0 ? operand(static_cast<const Real*>(to.data), c.row)
                            : operand(start.data, start.row).shifted(0, j),
                      to);
