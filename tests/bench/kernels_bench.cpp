@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "kernels/attention.h"
+#include "kernels/attention_tile.h"
 #include "kernels/dropout.h"
 #include "kernels/graph_attention.h"
 #include "kernels/layer_norm.h"
@@ -54,6 +55,7 @@ struct Kernel {
   Work work;
   double flops;  // of products, for GF/s; 0: it has none
   std::function<void()> run;
+  Work whole = {};  // what `work` is where vectors and tiles are computed as a whole, if it is more
 };
 
 // `make` gets memory and gives what is timed. One and two threads.
@@ -67,10 +69,14 @@ void add(const std::string& name, const std::function<Kernel(Data&)>& make) {
           const Kernel kernel = make(data);
           threads.run([&] {
             kernel.run();
-            const double least = least_seconds(threads, kernel.work);
+            const double least = least_seconds(threads, kernel.work),
+                         whole =
+                             kernel.whole.operations > 0 ? least_seconds(threads, kernel.whole) : 0;
             for (auto _ : state) kernel.run();
             using benchmark::Counter;
             state.counters["roof"] = Counter(least, Counter::kIsIterationInvariantRate);
+            if (kernel.whole.operations > 0)
+              state.counters["roof_whole"] = Counter(whole, Counter::kIsIterationInvariantRate);
             if (kernel.flops > 0)
               state.counters["GF/s"] =
                   Counter(kernel.flops * 1e-9, Counter::kIsIterationInvariantRate);
@@ -124,17 +130,27 @@ void attention(const std::string& workload, const std::vector<Index>& lengths, I
   o.pattern = static_cast<kernels::Pattern>(causal ? 1 : 0);
   o.dropout = dropout;
   std::vector<Index> offsets{0}, ids;
-  double pairs = 0;
+  double pairs = 0, by_lanes = 0, by_rows = 0;
   for (const Index length : lengths) {
     ids.push_back(static_cast<Index>(ids.size()));
     offsets.push_back(offsets.back() + length);
-    const auto n = static_cast<double>(length);
-    pairs += static_cast<double>(heads) * (causal ? n * (n + 1) / 2 : n * n);
+    // Query i sees i + 1 keys, and those up to the end of its step where steps are computed whole.
+    const auto seen = [&](Index step) {
+      double sum = 0;
+      for (Index i = 0; i < length; ++i)
+        sum += static_cast<double>(causal ? std::min(i / step * step + step, length) : length);
+      return sum * static_cast<double>(heads);
+    };
+    pairs += seen(1), by_lanes += seen(kernels::kStrip), by_rows += seen(kernels::kRowStrip);
   }
   const Index n = offsets.back(), wide = heads * d;
   const double product = 2 * pairs * static_cast<double>(d),
                row_bytes = 4 * static_cast<double>(n) * static_cast<double>(wide);
   const double draws = dropout > 0 ? kDraw * pairs : 0;
+  // Products whose lanes are queries, and those whose rows are.
+  const auto whole = [=](double of_lanes, double of_rows) {
+    return 2 * static_cast<double>(d) * (of_lanes * by_lanes + of_rows * by_rows);
+  };
   const std::string size =
       std::to_string(lengths.size()) +
       (lengths.front() == lengths.back() ? "x" + std::to_string(lengths[0]) : "_ragged") + "x" +
@@ -152,17 +168,22 @@ void attention(const std::string& workload, const std::vector<Index>& lengths, I
                                 packed.slice(2 * wide, wide), R(y), lse);
     };
     if (!backward)
-      return Kernel{
-          {2 * product + kForwardScore * pairs + draws, 4 * row_bytes}, 2 * product, forward};
+      return Kernel{{2 * product + kForwardScore * pairs + draws, 4 * row_bytes},
+                    2 * product,
+                    forward,
+                    causal ? Work{whole(1, 1) + kForwardScore * by_lanes, 4 * row_bytes} : Work{}};
     forward();
     const auto dy = data({n, wide}), g = data({n, 3 * wide});
     const R gradient(g);
-    return Kernel{{5 * product + kBackwardScore * pairs + draws, 8 * row_bytes}, 5 * product, [=] {
+    return Kernel{{5 * product + kBackwardScore * pairs + draws, 8 * row_bytes},
+                  5 * product,
+                  [=] {
                     kernels::attention_backward<float>(
                         o, rows, C(dy), packed.slice(0, wide), packed.slice(wide, wide),
                         packed.slice(2 * wide, wide), C(y), lse, gradient.slice(0, wide),
                         gradient.slice(wide, wide), gradient.slice(2 * wide, wide));
-                  }};
+                  },
+                  causal ? Work{whole(2, 3) + kBackwardScore * by_lanes, 8 * row_bytes} : Work{}};
   };
   add(workload + "/attention/" + size, [=](Data& data) { return make(data, false); });
   add(workload + "/attention_backward/" + size, [=](Data& data) { return make(data, true); });
