@@ -8,15 +8,25 @@ PATTERNS = ("full", "causal", "window", "causal_window", "dilated", "block", "to
 LENGTHS = (2048, 4096, 8192, 16384)
 
 
-def peak(command, **options):
-    """Bytes that a process held at most, and what it printed."""
-    process = subprocess.Popen([str(word) for word in command], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, **options)
-    printed = process.stdout.read()
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        sys.exit(f"{' '.join(map(str, command))} failed")
-    return usage.ru_maxrss * 1024, printed
+# A process is born with its parent's most memory, so that it must have a small one.
+SMALL_PARENT = """
+import os, sys, time
+began = time.time()
+child = os.posix_spawn(sys.argv[1], sys.argv[1:], os.environ)
+_, status, usage = os.wait4(child, 0)
+print(began, usage.ru_maxrss * 1024, file=sys.stderr)
+sys.exit(os.waitstatus_to_exitcode(status) != 0)
+"""
+
+
+def peak(command):
+    """When a process was started, the bytes that it held at most, and what it printed."""
+    words = [str(word) for word in command]
+    done = subprocess.run([sys.executable, "-I", "-S", "-c", SMALL_PARENT, shutil.which(words[0]), *words[1:]], capture_output=True, text=True)
+    if done.returncode:
+        sys.exit(f"{' '.join(words)} failed: {done.stderr}")
+    began, held = done.stderr.split()[-2:]
+    return float(began), int(held), done.stdout
 
 
 def fresh(command):
@@ -40,10 +50,9 @@ def start_and_memory(ours, variant, args, files):
         began = time.time()
         measured = sides.run(ours.program, ours.config, ours.folder, *ours.words, "train.steps=2")[1]
         start["attune"].append(1e3 * (measured["clock/first_step"] - began))
-        memory["attune"].append(peak(fresh([ours.program, "run", ours.config, "-q", "-o", ours.folder, *ours.words, "train.steps=200"]))[0] / 1e6)
+        memory["attune"].append(peak(fresh([ours.program, "run", ours.config, "-q", "-o", ours.folder, *ours.words, "train.steps=200"]))[1] / 1e6)
         if files:
-            began = time.time()
-            held, printed = peak(peer_command(args.python, args.threads[-1], request_of(variant, files, steps=200)))
+            began, held, printed = peak(peer_command(args.python, args.threads[-1], request_of(variant, files, steps=200)))
             start["peer"].append(1e3 * (json.loads(printed)["first_step"] - began))
             memory["peer"].append(held / 1e6)
     entries = []
