@@ -43,7 +43,7 @@ void pack_panel(Index k, Index width, Matrix<const Real> b, Real* packed) {
   }
 }
 
-// b [k, n], n > 0, in panels of `width` columns, each as pack_panel() has it.
+// b [k, n] in panels of `width` columns, each as pack_panel() has it.
 template <class Real>
 struct Panels {
   const Real* data;
@@ -56,7 +56,7 @@ Panels<Real> pack_panels(Index k, Index n, Matrix<const Real> b, Scratch& scratc
   constexpr Index kWidth = kPanelWidth<Real>, kVector = kLanes<Real>;
   if (b.col == 1 && b.row == kWidth && n == kWidth) return {b.data, k, n, kWidth};
   // As few panels as there can be, of the same width: one that is a vector wide is slow.
-  const Index n_panels = (n + kWidth - 1) / kWidth,
+  const Index n_panels = std::max<Index>((n + kWidth - 1) / kWidth, 1),
               width = ((n + n_panels - 1) / n_panels + kVector - 1) / kVector * kVector;
   Real* const packed = scratch.allocate<Real>(n_panels * kWidth * k);
   for (Index j = 0, p = 0; j < n; j += width, ++p)
