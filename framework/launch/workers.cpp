@@ -143,7 +143,8 @@ class Run {
 
  private:
   static std::string key_of(const Trial& trial) {
-    return fmt::format("{}/{}/{}", trial.row, trial.seed, trial.fold.value_or(-1));
+    return fmt::format("{}/{}/{}/{}", trial.row, trial.seed, trial.fold.value_or(-1),
+                       trial.repeat.value_or(-1));
   }
   Index n_running() const {
     return std::count_if(workers_.begin(), workers_.end(),

@@ -2,127 +2,127 @@
 
 #include <algorithm>
 #include <array>
-#include <filesystem>
-#include <sstream>
+#include <map>
+#include <optional>
 
 #include "base/text.h"
+#include "study/study_file.h"
 
 namespace attune {
 namespace {
 
 constexpr std::string_view kSchema = "attune/ablation@1";
-// Keys that a row has from the ablation's file, where that has them.
-constexpr std::array<std::string_view, 4> kOfRows = {"name", "doc", "seeds", "metrics"};
+// Keys that are the same for all rows.
+constexpr std::array<std::string_view, 4> kOfAll = {"name", "doc", "seeds", "metrics"};
 
-bool holds(std::span<const std::string_view> words, std::string_view word) {
-  return std::find(words.begin(), words.end(), word) != words.end();
-}
+struct AblationOptions {
+  enum class Design { leave_one_out, add_one_in, factorial };
+  Design design = Design::leave_one_out;
 
-// Whether a key is `other`, or one below it.
-bool is_within(std::string_view key, std::string_view other) {
-  return key.starts_with(other) && (key.size() == other.size() || key[other.size()] == '.');
-}
-
-// The overrides of the study's own keys, and those of its base.
-struct Overrides {
-  std::vector<std::string> study, base;
-
-  explicit Overrides(const std::vector<std::string>& all) {
-    constexpr std::string_view kStudy = "study.";
-    for (const std::string& each : all) {
-      if (each.starts_with(kStudy)) {
-        study.push_back(each.substr(kStudy.size()));
-      } else {
-        const bool own = holds(kOfRows, std::string_view(each).substr(0, each.find('=')));
-        (own ? study : base).push_back(each);
-      }
-    }
+  void fields(FieldList& f) {
+    f.choice("design", design,
+             {{"leave_one_out", Design::leave_one_out},
+              {"add_one_in", Design::add_one_in},
+              {"factorial", Design::factorial}},
+             Role::study, "which rows stand against the reference");
   }
 };
 
-// One level of a factor, and what it changes.
+// One level of a factor, and what it changes; or several, of a combination.
 struct Level {
-  std::string name;  // "layer.gat"
+  std::map<std::string, std::string> of;  // factor → level
   std::vector<const Node::Entry*> changes;
+
+  std::string name() const {
+    std::vector<std::string> parts;
+    for (const std::string& factor : order) parts.push_back(factor + "." + of.at(factor));
+    return join(parts, ",");
+  }
+  std::vector<std::string> order;  // of the factors
 };
 using Factor = std::vector<Level>;
 
 class Ablation {
  public:
   Ablation(const LoadOptions& load, std::span<const Kind> kinds)
-      : load_(load), kinds_(kinds), overrides_(load.overrides) {}
+      : kinds_(kinds), file_(load, kSchema, {"design", "factors", "from", "reference"}, diagnostics_) {}
 
   Study study() {
-    LoadOptions own = load_;
-    own.overrides = overrides_.study;
-    file_ = compose(own, diagnostics_);
-    if (!file_.usable) diagnostics_.raise();
+    FieldList fields;
+    options_.fields(fields);
+    file_.bind_own(fields, diagnostics_);
     check_keys();
     const std::vector<Factor> factors = read_factors();
-    if (factorial_) check_apart(factors);
-    Document base = read_base();
+    if (is_factorial()) check_apart(factors);
+    Document base = file_.base(diagnostics_);
     diagnostics_.raise();
+    if (const Node::Entry* from = file_.find("from")) lay(from->value.entries, base);
 
     Study study;
+    std::vector<Level> levels = levels_of(factors);
+    const std::optional<Level> chosen = take_reference(levels);
+    diagnostics_.raise();
     study.rows.push_back(row_of(kReferenceRow, base));
     diagnostics_.raise();  // what is wrong with the base is wrong in every row
-    for (const Level& level : levels_of(factors)) add_row(level, base, study);
+    study.text = file_.text(study.reference());
+    if (chosen) {
+      add_row(*chosen, base, study);
+      study.rows.erase(study.rows.begin());
+      study.rows.front().name = kReferenceRow;
+    }
+    for (const Level& level : levels) add_row(level, base, study);
     diagnostics_.raise();
     study.notes = diagnostics_.notes();
-    study.text = text_of(study.reference());
     return study;
   }
 
  private:
-  void refuse(const Node::Entry& entry, std::string message, std::string hint = {}) {
-    Diagnostic error{.at = entry.at, .message = std::move(message)};
-    if (!hint.empty()) error.hints = {std::move(hint)};
-    diagnostics_.error(std::move(error));
-  }
+  bool is_factorial() const { return options_.design == AblationOptions::Design::factorial; }
 
   void check_keys() {
-    std::vector<std::string> known = {"schema", "base", "design", "factors"};
-    known.insert(known.end(), kOfRows.begin(), kOfRows.end());
-    for (const Node::Entry& entry : file_.root.entries) {
-      if (std::find(known.begin(), known.end(), entry.key) != known.end()) continue;
-      const auto meant = did_you_mean(entry.key, known);
-      refuse(entry,
-             fmt::format("unknown key '{}' of an ablation{}", entry.key,
-                         meant ? fmt::format("; did you mean '{}'?", *meant) : ""),
-             "its keys are: " + join(known) + "; those of its rows stand under base");
-    }
-    for (const char* needed : {"base", "factors", "name"})
-      if (!file_.root.find(needed))
-        diagnostics_.error({.at = Origin::of(file_.root.at.source),
-                            .message = fmt::format("{} must be set", needed)});
-    const Node::Entry* design = file_.root.find("design");
-    if (!design) return;
-    factorial_ = design->value.text == "factorial";
-    if (!factorial_ && design->value.text != "leave_one_out")
-      refuse(*design, fmt::format("design={} is none of the choices", design->value.shown()),
-             "valid values: leave_one_out, factorial");
+    if (!file_.find("factors"))
+      diagnostics_.error({.message = "factors must be set",
+                          .hints = {"factors: {norm: {post: {model.norm: post}}}"}});
+    const bool adds = options_.design == AblationOptions::Design::add_one_in;
+    const Node::Entry* from = file_.find("from");
+    if (adds && !from)
+      diagnostics_.error({.message = "design: add_one_in needs from: {dotted key: value}, which "
+                                     "takes out of the base what the levels add"});
+    if (from && !adds)
+      refuse(diagnostics_, *from, "from says what the levels of design: add_one_in add to");
+    if (from && (!from->value.is_map() || from->value.entries.empty()))
+      refuse(diagnostics_, *from, "from is a map of dotted keys to values: {model.norm: none}");
+    const Node::Entry* reference = file_.find("reference");
+    if (reference && !is_factorial())
+      refuse(diagnostics_, *reference,
+             "reference says which combination of design: factorial is the reference; of other "
+             "designs it is the base");
   }
 
   std::vector<Factor> read_factors() {
     std::vector<Factor> factors;
-    const Node::Entry* all = file_.root.find("factors");
+    const Node::Entry* all = file_.find("factors");
     if (!all) return factors;
     if (!all->value.is_map() || all->value.entries.empty())
-      refuse(*all, "factors is a map of factors: factors: {norm: {post: {model.norm: post}}}");
+      refuse(diagnostics_, *all,
+             "factors is a map of factors: factors: {norm: {post: {model.norm: post}}}");
     for (const Node::Entry& factor : all->value.entries) {
       Factor& levels = factors.emplace_back();
       if (!factor.value.is_map() || factor.value.entries.empty())
-        refuse(factor, fmt::format("the factor '{0}' has no levels: {0}: {{level: {{key: value}}}}",
-                                   factor.key));
+        refuse(diagnostics_, factor,
+               fmt::format("the factor '{0}' has no levels: {0}: {{level: {{key: value}}}}",
+                           factor.key));
       for (const Node::Entry& level : factor.value.entries) {
         Level& read = levels.emplace_back();
-        read.name = factor.key + "." + level.key;
+        read.of[factor.key] = level.key;
+        read.order = {factor.key};
         if (!level.value.is_map() || level.value.entries.empty())
-          refuse(level, fmt::format("the level '{}' changes nothing: {}: {{key: value}}", read.name,
-                                    level.key));
+          refuse(diagnostics_, level,
+                 fmt::format("the level '{}' changes nothing: {}: {{key: value}}", read.name(),
+                             level.key));
         for (const Node::Entry& change : level.value.entries) {
-          if (holds(kOfRows, change.key))
-            refuse(change, fmt::format("{} is the same for all rows", change.key));
+          if (std::find(kOfAll.begin(), kOfAll.end(), change.key) != kOfAll.end())
+            refuse(diagnostics_, change, fmt::format("{} is the same for all rows", change.key));
           read.changes.push_back(&change);
         }
       }
@@ -139,46 +139,17 @@ class Ablation {
             for (const Node::Entry* a : later.changes)
               for (const Node::Entry* b : earlier.changes)
                 if (is_within(a->key, b->key) || is_within(b->key, a->key))
-                  return refuse(*a,
+                  return refuse(diagnostics_, *a,
                                 fmt::format("the levels '{}' and '{}' both set {}, and a "
                                             "factorial design combines them",
-                                            earlier.name, later.name, a->key),
+                                            earlier.name(), later.name(), a->key),
                                 "let factors set keys of their own, or set design: leave_one_out");
-  }
-
-  Document read_base() {
-    const Node::Entry* base = file_.root.find("base");
-    Document document;
-    if (!base) return document;
-    LoadOptions load = load_;
-    load.overrides = overrides_.base;
-    if (base->value.is_map()) {
-      load.body = base->value;
-    } else {
-      load.path = (std::filesystem::path(base->at.source->folder) / base->value.text).string();
-      load.text.reset();
-    }
-    document = compose(load, diagnostics_);
-    if (!document.usable) return document;
-    std::erase_if(document.root.entries, [](const Node::Entry& entry) {
-      constexpr std::array<std::string_view, 5> kNotTaken = {"schema", "name", "doc", "baselines",
-                                                             "claims"};
-      return holds(kNotTaken, entry.key);
-    });
-    for (const std::string_view key : kOfRows)
-      if (const Node::Entry* own = file_.root.find(key))
-        set_value(document, key, own->value, own->at, diagnostics_);
-    return document;
-  }
-
-  Row row_of(const std::string& name, const Document& document) {
-    return bind_row(name, document, kind_of(document, kinds_, diagnostics_), diagnostics_);
   }
 
   // The levels that become rows: of a factorial design combinations.
   std::vector<Level> levels_of(const std::vector<Factor>& factors) const {
     std::vector<Level> rows;
-    if (!factorial_) {
+    if (!is_factorial()) {
       for (const Factor& factor : factors) rows.insert(rows.end(), factor.begin(), factor.end());
       return rows;
     }
@@ -188,7 +159,8 @@ class Ablation {
       for (const Level& row : rows) {
         for (const Level& level : factor) {
           Level& both = longer.emplace_back(row);
-          both.name += (row.name.empty() ? "" : ",") + level.name;
+          both.of.insert(level.of.begin(), level.of.end());
+          both.order.insert(both.order.end(), level.order.begin(), level.order.end());
           both.changes.insert(both.changes.end(), level.changes.begin(), level.changes.end());
         }
       }
@@ -197,62 +169,69 @@ class Ablation {
     return rows;
   }
 
+  // Takes the combination that `reference` names out of the levels.
+  std::optional<Level> take_reference(std::vector<Level>& levels) {
+    const Node::Entry* reference = file_.find("reference");
+    if (!reference) return std::nullopt;
+    std::map<std::string, std::string> named;
+    for (const Node::Entry& entry : reference->value.entries) named[entry.key] = entry.value.text;
+    const auto found = std::find_if(levels.begin(), levels.end(),
+                                    [&](const Level& level) { return level.of == named; });
+    if (found == levels.end()) {
+      refuse(diagnostics_, *reference,
+             fmt::format("reference={} is no combination: it must name a level of each factor",
+                         reference->value.shown()));
+      return std::nullopt;
+    }
+    Level chosen = std::move(*found);
+    levels.erase(found);
+    return chosen;
+  }
+
+  Row row_of(const std::string& name, const Document& document) {
+    return bind_row(name, document, kind_of(document, kinds_, diagnostics_), diagnostics_);
+  }
+
+  template <class Entries>
+  void lay(const Entries& entries, Document& document) {
+    std::vector<Change> changes;
+    for (const auto& each : entries) {
+      const Node::Entry* entry = nullptr;
+      if constexpr (std::is_pointer_v<std::decay_t<decltype(each)>>) {
+        entry = each;
+      } else {
+        entry = &each;
+      }
+      changes.push_back({entry->key, &entry->value, entry->at});
+    }
+    lay_over(document, changes, diagnostics_);
+  }
+
   void add_row(const Level& level, const Document& base, Study& study) {
     Document document = base;
-    // A kind drops the keys of the one before it, not those of its own.
-    for (const bool kinds : {true, false})
-      for (const Node::Entry* change : level.changes)
-        if (change->key.ends_with(".kind") == kinds)
-          set_value(document, change->key, change->value, change->at, diagnostics_);
+    lay(level.changes, document);
     const bool sound = diagnostics_.ok();
-    const Row& row = study.rows.emplace_back(row_of(level.name, document));
+    Row& row = study.rows.emplace_back(row_of(level.name(), document));
+    row.factors = level.of;
     if (sound != diagnostics_.ok()) return;  // a key that there is not, say
     // Of a kind that the command line chose instead, a key is dropped: the row were the reference.
     for (const Node::Entry* change : level.changes)
       if (std::none_of(
               row.binding.leaves.begin(), row.binding.leaves.end(),
               [&](const BoundLeaf& bound) { return is_within(bound.leaf.key, change->key); }))
-        refuse(*change,
+        refuse(diagnostics_, *change,
                fmt::format("the level '{}' sets {}, which this study's kinds of model and data do "
                            "not have: it would change nothing",
-                           level.name, change->key));
+                           row.name, change->key));
   }
 
-  // The study as it is frozen: the base resolved, the factors as they were written.
-  std::string text_of(const Row& reference) const {
-    std::string own = fmt::format("schema: {}\n", kSchema), base = "base:\n";
-    std::istringstream resolved(dump(*reference.fields));
-    bool of_rows = false, taken = true;
-    for (std::string line; std::getline(resolved, line);) {
-      if (!line.starts_with(' ')) {  // else it belongs to the key above it
-        const std::string key = line.substr(0, line.find(':'));
-        of_rows = holds(kOfRows, key);
-        taken = key != "schema" && key != "baselines";
-      }
-      if (taken) (of_rows ? own : base) += (of_rows ? "" : "  ") + line + "\n";
-    }
-    return own + base +
-           fmt::format("design: {}\nfactors: {}\n", factorial_ ? "factorial" : "leave_one_out",
-                       flow_text(file_.root.find("factors")->value));
-  }
-
-  const LoadOptions& load_;
   std::span<const Kind> kinds_;
-  Overrides overrides_;
   Diagnostics diagnostics_;
-  Document file_;
-  bool factorial_ = false;
+  StudyFile file_;
+  AblationOptions options_;
 };
 
 }  // namespace
-
-bool is_ablation(const LoadOptions& load) {
-  LoadOptions own = load;
-  own.overrides.clear();
-  Diagnostics ignored;
-  const Document document = compose(own, ignored);
-  return document.usable && document.scalar("schema") == kSchema;
-}
 
 Study load_ablation(const LoadOptions& load, std::span<const Kind> kinds) {
   return Ablation(load, kinds).study();

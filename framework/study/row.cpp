@@ -9,6 +9,17 @@ namespace attune {
 
 StudyOptions::StudyOptions(const Kind& kind) : kind_(&kind), options_(kind.options()) {}
 
+void Repeats::fields(FieldList& f) {
+  f.integer("count", count, {1, 10'000}, Role::study, "how often each trial is measured");
+  f.choice("order", order, {{"interleaved", Order::interleaved}, {"blocked", Order::blocked}},
+           Role::study, "all rows once, then all again; or all repeats of a row together");
+}
+
+std::vector<Index> StudyOptions::seeds() const {
+  if (seeds_) return *seeds_;
+  return repeats ? std::vector<Index>{0} : std::vector<Index>{0, 1, 2};
+}
+
 void StudyOptions::fields(FieldList& f) {
   f.text("name", name, Role::study, "the study's name, and its folder's");
   f.require("name");
@@ -23,11 +34,18 @@ void StudyOptions::fields(FieldList& f) {
   f.require("kind");
   options_->fields(f);
   f.custom(
-      "seeds", kSeedsForm, [this](const Literal& l) { return parse_seeds(l, seeds); },
-      [this]() -> FieldValue { return seeds; }, Role::study,
+      "seeds", kSeedsForm,
+      [this](const Literal& l) {
+        std::vector<Index> read;
+        std::string wrong = parse_seeds(l, read);
+        if (wrong.empty()) seeds_ = std::move(read);
+        return wrong;
+      },
+      [this]() -> FieldValue { return seeds(); }, Role::study,
       "replicates of every row, a trial each");
   f.texts("baselines", baselines, Role::study,
           "rows of kind baseline on the same data, splits and seeds, each by its baseline.name");
+  f.optional_group("repeats", repeats, "replicates of a measurement (time, memory)");
   f.rule([this]() -> std::optional<Complaint> {
     constexpr std::size_t kLongest = 200;  // bytes; file systems allow 255
     const bool printable = std::none_of(name.begin(), name.end(),

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -10,14 +12,26 @@
 
 namespace attune {
 
+// Replicates of a measurement: every trial so many times, on the same seed.
+struct Repeats {
+  enum class Order { interleaved, blocked };
+  Index count = 1;
+  Order order = Order::interleaved;
+
+  void fields(FieldList& f);
+};
+
 // The root of a study's file: what every kind has, and the keys of the kind.
 class StudyOptions {
  public:
   explicit StudyOptions(const Kind& kind);
 
   std::string name, doc;
-  std::vector<Index> seeds = {0, 1, 2};
   std::vector<std::string> baselines;
+  std::optional<Repeats> repeats;
+
+  // As given; else 0 to 2, and 0 alone where measurements are repeated.
+  std::vector<Index> seeds() const;
 
   void fields(FieldList& f);
   const Kind& kind() const { return *kind_; }
@@ -26,6 +40,7 @@ class StudyOptions {
  private:
   const Kind* kind_;
   std::unique_ptr<KindOptions> options_;
+  std::optional<std::vector<Index>> seeds_;
 };
 
 inline constexpr const char* kReferenceRow = "reference";
@@ -37,6 +52,7 @@ struct Row {
   std::unique_ptr<StudyOptions> options;
   std::unique_ptr<FieldList> fields;  // of *options
   Binding binding;                    // every leaf with its origin
+  std::map<std::string, std::string> factors = {};  // of an ablation: factor → level
 
   const Kind& kind() const { return options->kind(); }
   const KindOptions& kind_options() const { return options->options(); }

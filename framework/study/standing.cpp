@@ -103,7 +103,8 @@ void require_same(const Standing& stands, const Study& study, const std::vector<
         changes_between(before, now.canonical_text()), way_out(stands), kOtherPlace));
   }
   const auto planned = std::find_if(of_row, trials.end(), [&](const Trial& trial) {
-    return trial.row == now.row && trial.seed == now.seed && trial.fold == now.fold;
+    return trial.row == now.row && trial.seed == now.seed && trial.fold == now.fold &&
+           trial.repeat == now.repeat;
   });
   const std::string data = planned != trials.end()
                                ? planned->data_sha256
@@ -210,6 +211,7 @@ std::vector<Trial> waiting_trials(const Study& study, const StudyFolder& folder)
     }
     for (const Trial& trial : planned)
       if (trial.seed == stands.made_of.seed && trial.fold == stands.made_of.fold &&
+          trial.repeat == stands.made_of.repeat &&
           counterpart(trial, stands.made_of).identity() == stands.identity)
         taken.insert(trial.place());
   }

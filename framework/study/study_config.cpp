@@ -9,6 +9,8 @@
 #include "base/hash.h"
 #include "base/text.h"
 #include "study/ablation.h"
+#include "study/study_file.h"
+#include "study/sweep.h"
 
 namespace attune {
 
@@ -41,7 +43,9 @@ void refuse_group_file(const Document& document, const LoadOptions& load,
 }  // namespace
 
 Study load_study(const LoadOptions& load, std::span<const Kind> kinds) {
-  if (is_ablation(load)) return load_ablation(load, kinds);
+  const std::string schema = schema_of(load);
+  if (schema.starts_with("attune/ablation@")) return load_ablation(load, kinds);
+  if (schema.starts_with("attune/sweep@")) return load_sweep(load, kinds);
   Diagnostics diagnostics;
   const Document document = compose(load, diagnostics);
   if (document.usable) refuse_group_file(document, load, kinds, diagnostics);
@@ -86,23 +90,46 @@ std::string init_sha256(const Row& row) {
   return sha256(read_file(*path));
 }
 
-void add_places(const Study& study, const Row& row, std::vector<Trial>& trials) {
+// Of one row, for all repeats or the one that is asked for.
+void add_places(const Study& study, const Row& row, std::optional<Index> only,
+                std::vector<Trial>& trials) {
+  const StudyOptions& options = *study.reference().options;
   Trial trial;
   trial.study = study.name();
   trial.row = row.name;
   trial.kind = row.kind().name;
   trial.config = row.config();
   trial.config_yaml = dump(trial.recorded_config());
-  std::vector<std::optional<Index>> folds = {std::nullopt};
+  std::vector<std::optional<Index>> folds = {std::nullopt}, repeats = {std::nullopt};
   if (const FoldPlan plan = row.kind_options().folds(); !plan.trials.empty())
     folds.assign(plan.trials.begin(), plan.trials.end());
-  for (const Index seed : study.reference().options->seeds) {
+  if (only) {
+    repeats = {only};
+  } else if (options.repeats) {
+    repeats.clear();
+    for (Index r = 0; r < options.repeats->count; ++r) repeats.emplace_back(r);
+  }
+  for (const Index seed : options.seeds()) {
     for (const std::optional<Index> fold : folds) {
-      trial.seed = seed;
-      trial.fold = fold;
-      trials.push_back(trial);
+      for (const std::optional<Index> repeat : repeats) {
+        trial.seed = seed;
+        trial.fold = fold;
+        trial.repeat = repeat;
+        trials.push_back(trial);
+      }
     }
   }
+}
+
+// f(row, repeat) in the order in which trials are run: a repeat is none where all of a row come
+// together.
+template <class F>
+void in_order(const Study& study, const F& f) {
+  const auto& repeats = study.reference().options->repeats;
+  const bool interleaved = repeats && repeats->order == Repeats::Order::interleaved;
+  const Index n = interleaved ? repeats->count : 1;
+  for (Index r = 0; r < n; ++r)
+    for (const Row& row : study.rows) f(row, interleaved ? std::optional(r) : std::nullopt);
 }
 
 // At the place where the key was set, if it was.
@@ -114,9 +141,10 @@ Diagnostic placed(const Row& row, const Complaint& complaint) {
   return error;
 }
 
-void plan_row(const Study& study, const Row& row, std::vector<Trial>& trials) {
+void plan_row(const Study& study, const Row& row, std::optional<Index> repeat,
+              std::vector<Trial>& trials) {
   std::size_t i = trials.size();
-  add_places(study, row, trials);
+  add_places(study, row, repeat, trials);
   const std::string init = init_sha256(row);
   for (; i < trials.size(); ++i) {
     trials[i].init_sha256 = init;
@@ -128,7 +156,9 @@ void plan_row(const Study& study, const Row& row, std::vector<Trial>& trials) {
 
 std::vector<Trial> plan_places(const Study& study) {
   std::vector<Trial> trials;
-  for (const Row& row : study.rows) add_places(study, row, trials);
+  in_order(study, [&](const Row& row, std::optional<Index> repeat) {
+    add_places(study, row, repeat, trials);
+  });
   return trials;
 }
 
@@ -136,18 +166,17 @@ std::vector<Trial> plan_trials(const Study& study) {
   std::vector<Trial> trials;
   Diagnostics diagnostics;
   std::set<std::string> told;  // what is wrong with data is wrong for every row
-  for (const Row& row : study.rows) {
+  in_order(study, [&](const Row& row, std::optional<Index> repeat) {
     Diagnostic error;
     try {
-      plan_row(study, row, trials);
-      continue;
+      return plan_row(study, row, repeat, trials);
     } catch (const KeyedDataError& refused) {
       error = placed(row, refused.complaint());
     } catch (const DataError& refused) {
       error.message = refused.what();
     }
     if (told.insert(error.message).second) diagnostics.error(std::move(error));
-  }
+  });
   diagnostics.raise();
   return trials;
 }

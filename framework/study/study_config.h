@@ -12,11 +12,12 @@ namespace attune {
 
 // A study's file, read, checked and bound.
 struct Study {
-  // The reference first, then the baselines of an experiment or the levels of an ablation; names
-  // differ.
+  // The reference first, then the baselines of an experiment or the levels of an ablation; of a
+  // sweep its points, without a reference. Names differ.
   std::vector<Row> rows;
   std::vector<Diagnostic> notes;
-  std::string text = {};  // of an ablation, what yaml() is
+  std::string text = {};                 // of an ablation and a sweep, what yaml() is
+  std::vector<std::string> varied = {};  // keys that the points of a sweep give, in order
 
   const Row& reference() const { return rows.front(); }
   const Row* find(std::string_view row) const;

@@ -103,7 +103,7 @@ TEST_F(AblationTest, OverridesGoToTheBaseAndTheStudysOwnToTheStudy) {
   const Study study = load(ablation(small(), kFactors),
                            {"train.steps=7", "study.design=factorial", "seeds=[1]", "name=c"});
   EXPECT_EQ(study.name(), "c");
-  EXPECT_THAT(study.reference().options->seeds, ElementsAre(1));
+  EXPECT_THAT(study.reference().options->seeds(), ElementsAre(1));
   EXPECT_EQ(study.rows.size(), 3U);
   for (const Row& row : study.rows)
     EXPECT_EQ(std::get<Index>(row.binding.find("train.steps")->leaf.value), 7);
