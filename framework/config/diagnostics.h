@@ -42,7 +42,7 @@ struct Remark {
 
 // One thing to tell: where, what, notes at other places, what to try.
 struct Diagnostic {
-  Origin at;
+  Origin at = {};
   std::string message;
   Origin caret = {};       // what the caret points at, on the line of `at`; none: `at` itself
   std::string label = {};  // beside the caret: "set here"

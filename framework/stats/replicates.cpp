@@ -87,14 +87,16 @@ Interval fraction_interval(Index successes, Index n, double alpha) {
                "[stats] {} successes of {} are no fraction", successes, n);
   const auto k = static_cast<double>(successes), rest = static_cast<double>(n - successes);
   Interval interval{0, 1};
-  if (successes > 0) interval.low = quantile(boost::math::beta_distribution(k, rest + 1), alpha / 2);
+  if (successes > 0)
+    interval.low = quantile(boost::math::beta_distribution(k, rest + 1), alpha / 2);
   if (successes < n)
     interval.high = quantile(complement(boost::math::beta_distribution(k + 1, rest), alpha / 2));
   return interval;
 }
 
 double median(std::vector<double> values) {
-  ATTUNE_CHECK(!values.empty(), NumericError, "[stats] a median needs at least one value, got none");
+  ATTUNE_CHECK(!values.empty(), NumericError,
+               "[stats] a median needs at least one value, got none");
   const std::vector<double> x = sorted(values);
   const std::size_t half = x.size() / 2;
   return x.size() % 2 == 1 ? x[half] : (x[half - 1] + x[half]) / 2;
@@ -122,7 +124,8 @@ double t_test(std::span<const double> values) {
 std::vector<double> holm(std::span<const double> p) {
   std::vector<std::size_t> order(p.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
-  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return p[a] < p[b]; });
+  std::stable_sort(order.begin(), order.end(),
+                   [&](std::size_t a, std::size_t b) { return p[a] < p[b]; });
   std::vector<double> corrected(p.size());
   double largest = 0;
   for (std::size_t i = 0; i < order.size(); ++i) {

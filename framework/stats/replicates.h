@@ -16,9 +16,9 @@ namespace attune {
 // of n ≥ 1.
 Interval fraction_interval(Index successes, Index n, double alpha = 0.05);
 
-// The interval of the median between two order statistics, [x(k), x(n+1−k)] with the largest k whose
-// coverage 1 − 2 P(B < k), B ~ Bin(n, ½), is 1 − alpha at least. None where even the extremes do
-// not cover it: n < 6 at 5 %.
+// The interval of the median between two order statistics, [x(k), x(n+1−k)] with the largest k
+// whose coverage 1 − 2 P(B < k), B ~ Bin(n, ½), is 1 − alpha at least. None where even the extremes
+// do not cover it: n < 6 at 5 %.
 std::optional<Interval> median_interval(std::span<const double> values, double alpha = 0.05);
 double median(std::vector<double> values);
 

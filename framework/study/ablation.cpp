@@ -45,7 +45,8 @@ using Factor = std::vector<Level>;
 class Ablation {
  public:
   Ablation(const LoadOptions& load, std::span<const Kind> kinds)
-      : kinds_(kinds), file_(load, kSchema, {"design", "factors", "from", "reference"}, diagnostics_) {}
+      : kinds_(kinds),
+        file_(load, kSchema, {"design", "factors", "from", "reference"}, diagnostics_) {}
 
   Study study() {
     FieldList fields;

@@ -7,6 +7,7 @@
 #include <set>
 
 #include "base/text.h"
+#include "study/study_file.h"
 
 namespace attune {
 namespace {
@@ -25,13 +26,6 @@ double six_digits(double x) { return std::stod(fmt::format("{:.6g}", x)); }
 
 Node scalar(const FieldValue& value, const Origin& at) {
   return {.kind = Node::Kind::scalar, .text = to_text(value), .entries = {}, .at = at};
-}
-
-void refuse(Diagnostics& diagnostics, const Node::Entry& entry, std::string message,
-            std::string hint = {}) {
-  Diagnostic error{.at = entry.at, .message = std::move(message)};
-  if (!hint.empty()) error.hints = {std::move(hint)};
-  diagnostics.error(std::move(error));
 }
 
 constexpr std::string_view kForms =
@@ -92,8 +86,8 @@ SearchSpace::SearchSpace(const Node::Entry* parameters, const Node::Entry* zip, 
   }
   if (!zip) return;
   if (zip->value.kind != Node::Kind::list)
-    return refuse(diagnostics, *zip, "zip is a list of maps, whose columns are taken together",
-                  "zip: [{train.batch_size: [32, 64], optim.lr: [0.001, 0.002]}]");
+    refuse(diagnostics, *zip, "zip is a list of maps, whose columns are taken together",
+           "zip: [{train.batch_size: [32, 64], optim.lr: [0.001, 0.002]}]");
   for (const Node& columns : zip->value.items) read_zip(columns, diagnostics);
 }
 
@@ -106,8 +100,7 @@ void SearchSpace::add(Axis axis, Diagnostics& diagnostics) {
   axes_.push_back(std::move(axis));
 }
 
-void SearchSpace::read_parameter(const Node::Entry& entry, bool is_grid,
-                                 Diagnostics& diagnostics) {
+void SearchSpace::read_parameter(const Node::Entry& entry, bool is_grid, Diagnostics& diagnostics) {
   Axis axis;
   axis.keys = {entry.key};
   axis.origins = {entry.at};
@@ -172,13 +165,15 @@ void SearchSpace::read_range(const Node::Entry& entry, bool is_grid, Axis& axis,
   if (const Node::Entry* law = entry.value.find("distribution")) {
     const auto found = kLaws.find(law->value.text);
     if (found == kLaws.end())
-      return wrong(fmt::format("has distribution={}, which is none of uniform, log_uniform_values, "
-                               "int_uniform, q_uniform",
-                               law->value.shown()));
+      return wrong(
+          fmt::format("has distribution={}, which is none of uniform, log_uniform_values, "
+                      "int_uniform, q_uniform",
+                      law->value.shown()));
     range.law = found->second;
   }
   if (!(range.low < range.high))
-    return wrong(fmt::format("has min={} and max={}: min must be below max", range.low, range.high));
+    return wrong(
+        fmt::format("has min={} and max={}: min must be below max", range.low, range.high));
   if (range.law == ValueRange::Law::log_uniform && range.low <= 0)
     return wrong(fmt::format("has min={} and goes by ratios: min must be above 0", range.low));
   if (range.law == ValueRange::Law::int_uniform &&
@@ -186,18 +181,19 @@ void SearchSpace::read_range(const Node::Entry& entry, bool is_grid, Axis& axis,
     return wrong("is int_uniform: min and max must be integers");
   if (range.law == ValueRange::Law::q_uniform) {
     range.step = read("q").value_or(0);
-    if (!(range.step > 0) || std::ceil(range.low / range.step) > std::floor(range.high / range.step))
+    if (!(range.step > 0) ||
+        std::ceil(range.low / range.step) > std::floor(range.high / range.step))
       return wrong("is q_uniform: q must be above 0, with a multiple between min and max");
   }
   if (const Node::Entry* levels = entry.value.find("levels")) {
     const auto n = number_of(levels->value);
     constexpr double kMost = 10'000;
     if (!n || *n != std::floor(*n) || *n < 2 || *n > kMost)
-      return wrong(
-          fmt::format("has levels={}: an integer from 2 to 10000", levels->value.shown()));
+      return wrong(fmt::format("has levels={}: an integer from 2 to 10000", levels->value.shown()));
     range.n_levels = static_cast<Index>(*n);
   }
-  if (is_grid && !range.n_levels) return wrong("needs levels: n, since a grid tries n values of it");
+  if (is_grid && !range.n_levels)
+    return wrong("needs levels: n, since a grid tries n values of it");
   for (const FieldValue& value : range.levels()) axis.choices.push_back({scalar(value, entry.at)});
   axis.range = range;
 }
@@ -275,8 +271,8 @@ Point SearchSpace::at(std::span<const double> u) const {
   for (std::size_t a = 0; a < axes_.size(); ++a) {
     const Axis& axis = axes_[a];
     if (axis.range) {
-      point.push_back(
-          {axis.keys.front(), scalar(axis.range->at(u[a]), axis.origins.front()), axis.origins.front()});
+      point.push_back({axis.keys.front(), scalar(axis.range->at(u[a]), axis.origins.front()),
+                       axis.origins.front()});
     } else {
       const auto n = static_cast<double>(axis.choices.size());
       settle(axis, static_cast<Index>(std::min(std::floor(u[a] * n), n - 1)), point);
@@ -305,7 +301,8 @@ void SearchSpace::keep_active(Point& point, const BaseValue& base) const {
     changed = false;
     for (const Axis& axis : axes_) {
       if (axis.when.empty() || std::all_of(axis.when.begin(), axis.when.end(), holds)) continue;
-      changed |= std::erase_if(point, [&](const Setting& s) { return s.key == axis.keys.front(); }) > 0;
+      changed |=
+          std::erase_if(point, [&](const Setting& s) { return s.key == axis.keys.front(); }) > 0;
     }
   }
 }
@@ -319,8 +316,7 @@ std::string point_name(const Point& point, std::span<const std::string> keys,
     const bool shared = std::any_of(keys.begin(), keys.end(), [&](const std::string& other) {
       return other != setting.key && last(other) == part;
     });
-    name += (name.empty() ? "" : ",") + (shared ? setting.key : part) + "=" +
-            text(setting.key);
+    name += (name.empty() ? "" : ",") + (shared ? setting.key : part) + "=" + text(setting.key);
   }
   return name;
 }

@@ -70,9 +70,9 @@ class SearchSpace {
   };
   struct Axis {
     std::vector<std::string> keys;
-    std::vector<Origin> origins;              // of the keys
-    std::vector<std::vector<Node>> choices;   // [choice][key]; of a range the levels of its grid
-    std::optional<ValueRange> range;          // then there is one key
+    std::vector<Origin> origins;             // of the keys
+    std::vector<std::vector<Node>> choices;  // [choice][key]; of a range the levels of its grid
+    std::optional<ValueRange> range;         // then there is one key
     std::vector<Condition> when;
   };
   void read_parameter(const Node::Entry& entry, bool is_grid, Diagnostics& diagnostics);

@@ -50,8 +50,8 @@ inline constexpr const char* kReferenceRow = "reference";
 struct Row {
   std::string name = kReferenceRow;
   std::unique_ptr<StudyOptions> options;
-  std::unique_ptr<FieldList> fields;  // of *options
-  Binding binding;                    // every leaf with its origin
+  std::unique_ptr<FieldList> fields;                // of *options
+  Binding binding;                                  // every leaf with its origin
   std::map<std::string, std::string> factors = {};  // of an ablation: factor → level
 
   const Kind& kind() const { return options->kind(); }

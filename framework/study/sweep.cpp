@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <boost/random/sobol.hpp>
+#include <memory>
 #include <set>
 
 #include "base/hash.h"
@@ -32,8 +33,10 @@ struct SweepOptions {
               "what random and sobol draw from: the same seed, the same points");
     f.rule([this]() -> std::optional<Complaint> {
       if (run_cap || method == Method::grid) return std::nullopt;
-      return Complaint{"method", "random and sobol have no last point: run_cap must be set",
-                       "run_cap: 32", {"run_cap"}};
+      return Complaint{"method",
+                       "random and sobol have no last point: run_cap must be set",
+                       "run_cap: 32",
+                       {"run_cap"}};
     });
   }
 };
@@ -56,12 +59,13 @@ class PointSource {
     if (options_.method == SweepOptions::Method::grid) return space_.grid_point(i);
     std::vector<double> u;
     if (options_.method == SweepOptions::Method::random) {
-      for (const Stream& stream : streams_) u.push_back(stream.uniform(static_cast<std::uint64_t>(i)));
+      for (const Stream& stream : streams_)
+        u.push_back(stream.uniform(static_cast<std::uint64_t>(i)));
       return space_.at(u);
     }
     // A digital shift: which of Sobol's sequences of this stratification it is.
     if (!sobol_ || i < next_) {
-      sobol_.emplace(static_cast<std::size_t>(space_.n_axes()));
+      sobol_ = std::make_unique<boost::random::sobol>(static_cast<std::size_t>(space_.n_axes()));
       next_ = 0;
     }
     for (; next_ <= i; ++next_) {
@@ -79,7 +83,7 @@ class PointSource {
   const SweepOptions& options_;
   const SearchSpace& space_;
   std::vector<Stream> streams_;
-  std::optional<boost::random::sobol> sobol_;
+  std::unique_ptr<boost::random::sobol> sobol_;
   Index next_ = 0;
 };
 
@@ -87,8 +91,7 @@ class Sweep {
  public:
   Sweep(const LoadOptions& load, std::span<const Kind> kinds)
       : kinds_(kinds),
-        file_(load, kSchema,
-              {"method", "run_cap", "search_seed", "parameters", "zip", "enqueue"},
+        file_(load, kSchema, {"method", "run_cap", "search_seed", "parameters", "zip", "enqueue"},
               diagnostics_) {}
 
   Study study() {
@@ -153,15 +156,16 @@ class Sweep {
               {.at = space.origin(key),
                .message = fmt::format("{} is varied here, and {} on the command line would undo it",
                                       key, given),
-               .hints = {"give study.parameters another value in the file, or leave the override"}});
+               .hints = {
+                   "give study.parameters another value in the file, or leave the override"}});
     }
     if (space.n_axes() == 0 && !file_.find("enqueue"))
       diagnostics_.error({.message = "a sweep must have parameters, zip or enqueue",
                           .hints = {"parameters: {optim.lr: {values: [0.001, 0.003]}}"}});
     if (options_.method == SweepOptions::Method::grid && !space.grid_size())
-      diagnostics_.error({.message = fmt::format("the grid has more than {} points",
-                                                 SearchSpace::kMostPoints),
-                          .hints = {"try fewer values, or method: sobol with a run_cap"}});
+      diagnostics_.error(
+          {.message = fmt::format("the grid has more than {} points", SearchSpace::kMostPoints),
+           .hints = {"try fewer values, or method: sobol with a run_cap"}});
   }
 
   std::vector<Point> read_enqueue() {
@@ -204,7 +208,9 @@ class Sweep {
     }
     row.name = point_name(point, keys_, [&row](const std::string& key) {
       const BoundLeaf* bound = row.binding.find(key);
-      return bound ? to_text(bound->leaf.value) : std::string("none");
+      if (!bound) return std::string("none");
+      const auto* real = std::get_if<double>(&bound->leaf.value);
+      return real ? fmt::format("{}", *real) : to_text(bound->leaf.value);
     });
     std::string config;
     for (const BoundLeaf& bound : row.binding.leaves)
@@ -220,15 +226,16 @@ class Sweep {
   void tell_left_out(Study& study) {
     study.notes = diagnostics_.notes();
     if (n_repeated_ > 0)
-      study.notes.push_back({.message = fmt::format("{} point{} would repeat the config of another, "
-                                                    "and {} left out",
-                                                    n_repeated_, n_repeated_ == 1 ? "" : "s",
-                                                    n_repeated_ == 1 ? "is" : "are")});
+      study.notes.push_back(
+          {.message = fmt::format("{} point{} would repeat the config of another, "
+                                  "and {} left out",
+                                  n_repeated_, n_repeated_ == 1 ? "" : "s",
+                                  n_repeated_ == 1 ? "is" : "are")});
     if (n_refused_ == 0) return;
     study.notes.push_back(
-        {.message = fmt::format("{} point{} refused by the config check and left out; the first: {}",
-                                n_refused_, n_refused_ == 1 ? " is" : "s are",
-                                first_refusal_.errors().front().message)});
+        {.message = fmt::format(
+             "{} point{} refused by the config check and left out; the first: {}", n_refused_,
+             n_refused_ == 1 ? " is" : "s are", first_refusal_.errors().front().message)});
   }
 
   std::span<const Kind> kinds_;

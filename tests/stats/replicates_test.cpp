@@ -17,12 +17,12 @@ TEST(FractionInterval, AgreesWithSciPyToNineDigits) {
     Index k, n;
     double alpha, low, high;
   };
-  for (const Known& known : std::vector<Known>{
-           {5, 5, 0.05, 0.47817624989501856, 1.0},
-           {17, 17, 0.05, 0.8049356770312616, 1.0},
-           {0, 7, 0.05, 0.0, 0.4096163972250487},
-           {3, 24, 0.01, 0.014592249816247675, 0.3872647134560509},
-           {23, 24, 0.00625, 0.7124426131617423, 0.9998695962945978}}) {
+  for (const Known& known :
+       std::vector<Known>{{5, 5, 0.05, 0.47817624989501856, 1.0},
+                          {17, 17, 0.05, 0.8049356770312616, 1.0},
+                          {0, 7, 0.05, 0.0, 0.4096163972250487},
+                          {3, 24, 0.01, 0.014592249816247675, 0.3872647134560509},
+                          {23, 24, 0.00625, 0.7124426131617423, 0.9998695962945978}}) {
     const Interval i = fraction_interval(known.k, known.n, known.alpha);
     EXPECT_NEAR(i.low, known.low, 1e-9);
     EXPECT_NEAR(i.high, known.high, 1e-9);

@@ -114,7 +114,7 @@ TEST_F(AblationTest, WhatIsWrongIsSaidAtItsPlaceAndAllAtOnce) {
                                               "design: some\nclaim: []\nfactors:\n  norm: {}\n  "
                                               "optim: {sgd: {}}\n  seed: {x: {seeds: [1]}}\n"));
   for (const char* part :
-       {"design=some is none of the choices", "leave_one_out, factorial", "unknown key 'claim'",
+       {"design=some is none of leave_one_out, add_one_in, factorial", "unknown key 'claim'",
         "the factor 'norm' has no levels", "the level 'optim.sgd' changes nothing",
         "seeds is the same for all rows", "5 errors, nothing was run."})
     EXPECT_THAT(wrong, HasSubstr(part));

@@ -34,9 +34,9 @@ class SweepTest : public StudyTest {
 };
 
 TEST_F(SweepTest, AGridHasEveryCombinationAndItsLastParameterIsFastest) {
-  const Study study = load(sweep(
-      "method: grid\nparameters:\n  optim.lr: {values: [1.0e-3, 3.0e-3]}\n"
-      "  model.n_layers: {values: [1, 2]}\n"));
+  const Study study =
+      load(sweep("method: grid\nparameters:\n  optim.lr: {values: [1.0e-3, 3.0e-3]}\n"
+                 "  model.n_layers: {values: [1, 2]}\n"));
   EXPECT_THAT(names(study), ElementsAre("lr=0.001,n_layers=1", "lr=0.001,n_layers=2",
                                         "lr=0.003,n_layers=1", "lr=0.003,n_layers=2"));
   EXPECT_THAT(study.varied, ElementsAre("optim.lr", "model.n_layers"));
@@ -44,43 +44,43 @@ TEST_F(SweepTest, AGridHasEveryCombinationAndItsLastParameterIsFastest) {
 }
 
 TEST_F(SweepTest, KeysThatShareTheirLastPartStandWhole) {
-  const Study study = load(
-      sweep("method: grid\nparameters:\n  model.dropout: {values: [0.1]}\n"
-            "  model.attention.dropout: {values: [0.2]}\n"));
+  const Study study =
+      load(sweep("method: grid\nparameters:\n  model.dropout: {values: [0.1]}\n"
+                 "  model.attention.dropout: {values: [0.2]}\n"));
   EXPECT_THAT(names(study), ElementsAre("model.dropout=0.1,model.attention.dropout=0.2"));
 }
 
 TEST_F(SweepTest, LevelsOfARangeReachBothEnds) {
-  const Study study = load(
-      sweep("method: grid\nparameters:\n"
-            "  optim.lr: {min: 1.0e-4, max: 1.0e-2, distribution: log_uniform_values, levels: 3}\n"));
+  const Study study = load(sweep(
+      "method: grid\nparameters:\n"
+      "  optim.lr: {min: 1.0e-4, max: 1.0e-2, distribution: log_uniform_values, levels: 3}\n"));
   EXPECT_THAT(names(study), ElementsAre("lr=0.0001", "lr=0.001", "lr=0.01"));
 }
 
 TEST_F(SweepTest, WhenLeavesAParameterOutAndWhatIsThenEqualIsTriedOnce) {
-  const Study study = load(
-      sweep("method: grid\nparameters:\n"
-            "  model.attention.normaliser: {values: [softmax, sparsemax]}\n"
-            "  model.attention.temperature: {values: [0.5, 2.0], when: "
-            "{model.attention.normaliser: softmax}}\n"));
+  const Study study =
+      load(sweep("method: grid\nparameters:\n"
+                 "  model.attention.normaliser: {values: [softmax, sparsemax]}\n"
+                 "  model.attention.temperature: {values: [0.5, 2.0], when: "
+                 "{model.attention.normaliser: softmax}}\n"));
   EXPECT_THAT(names(study),
               ElementsAre("normaliser=softmax,temperature=0.5", "normaliser=softmax,temperature=2",
                           "normaliser=sparsemax"));
 }
 
 TEST_F(SweepTest, ZipTakesColumnsTogether) {
-  const Study study = load(
-      sweep("method: grid\nparameters: {model.n_layers: {values: [1, 2]}}\n"
-            "zip: [{train.batch_size: [2, 4], optim.lr: [0.1, 0.2]}]\n"));
-  EXPECT_THAT(names(study), ElementsAre("n_layers=1,batch_size=2,lr=0.1", "n_layers=1,batch_size=4,lr=0.2",
-                                        "n_layers=2,batch_size=2,lr=0.1",
-                                        "n_layers=2,batch_size=4,lr=0.2"));
+  const Study study =
+      load(sweep("method: grid\nparameters: {model.n_layers: {values: [1, 2]}}\n"
+                 "zip: [{train.batch_size: [2, 4], optim.lr: [0.1, 0.2]}]\n"));
+  EXPECT_THAT(names(study),
+              ElementsAre("n_layers=1,batch_size=2,lr=0.1", "n_layers=1,batch_size=4,lr=0.2",
+                          "n_layers=2,batch_size=2,lr=0.1", "n_layers=2,batch_size=4,lr=0.2"));
 }
 
 TEST_F(SweepTest, EnqueuedPointsAreFirstAndCountInTheCap) {
-  const Study study = load(
-      sweep("method: grid\nrun_cap: 2\nenqueue: [{optim.lr: 0.02}]\n"
-            "parameters: {optim.lr: {values: [0.01, 0.02, 0.03]}}\n"));
+  const Study study =
+      load(sweep("method: grid\nrun_cap: 2\nenqueue: [{optim.lr: 0.02}]\n"
+                 "parameters: {optim.lr: {values: [0.01, 0.02, 0.03]}}\n"));
   EXPECT_THAT(names(study), ElementsAre("lr=0.02", "lr=0.01"));
 }
 
@@ -95,23 +95,25 @@ TEST_F(SweepTest, PointsThatTheConfigCheckRefusesAreSkippedAndCounted) {
 
 TEST_F(SweepTest, SobolExtendedKeepsItsFirstPointsAndFillsTheInterval) {
   const auto at = [&](int cap, int seed) {
-    return names(load(sweep(fmt::format(
-        "method: sobol\nrun_cap: {}\nsearch_seed: {}\nparameters:\n"
-        "  optim.lr: {{min: 1.0e-4, max: 1.0e-2, distribution: log_uniform_values}}\n"
-        "  model.dropout: {{min: 0, max: 0.5}}\n",
-        cap, seed))));
+    return names(load(sweep(
+        fmt::format("method: sobol\nrun_cap: {}\nsearch_seed: {}\nparameters:\n"
+                    "  optim.lr: {{min: 1.0e-4, max: 1.0e-2, distribution: log_uniform_values}}\n"
+                    "  model.dropout: {{min: 0, max: 0.5}}\n",
+                    cap, seed))));
   };
   const std::vector<std::string> few = at(32, 1), many = at(64, 1);
   ASSERT_EQ(many.size(), 64U);
   EXPECT_TRUE(std::equal(few.begin(), few.end(), many.begin()));
   EXPECT_NE(few, at(32, 2));
   // A net in base 2: of the first 2^k points each of 2^k equal parts holds one.
-  const Study study = load(sweep(
-      "method: sobol\nrun_cap: 16\nsearch_seed: 7\nparameters: {model.dropout: {min: 0, max: 0.5}}\n"));
+  const Study study =
+      load(sweep("method: sobol\nrun_cap: 16\nsearch_seed: 7\nparameters: {model.dropout: {min: 0, "
+                 "max: 0.5}}\n"));
   std::set<int> parts;
   for (const Row& row : study.rows)
     parts.insert(static_cast<int>(std::floor(real(row, "model.dropout") / 0.5 * 16)));
-  EXPECT_GE(parts.size(), 15U);  // Sobol's own first point is 0 in some libraries and left out in others
+  EXPECT_GE(parts.size(),
+            15U);  // Sobol's own first point is 0 in some libraries and left out in others
 }
 
 TEST_F(SweepTest, RandomDrawsByNameSoThatAnotherParameterMovesNone) {
@@ -152,9 +154,9 @@ TEST_F(SweepTest, AllThatIsWrongIsToldAtOnce) {
 }
 
 TEST_F(SweepTest, WhatIsFrozenReadsBackToTheSameTrials) {
-  const Study study = load(sweep(
-      "method: sobol\nrun_cap: 4\nparameters: {model.dropout: {min: 0, max: 0.5}}\nenqueue: "
-      "[{model.dropout: 0.25}]\n"));
+  const Study study = load(
+      sweep("method: sobol\nrun_cap: 4\nparameters: {model.dropout: {min: 0, max: 0.5}}\nenqueue: "
+            "[{model.dropout: 0.25}]\n"));
   const Study again = load(study.yaml());
   EXPECT_EQ(again.yaml(), study.yaml());
   const std::vector<Trial> a = plan_trials(study), b = plan_trials(again);
@@ -174,8 +176,7 @@ TEST_F(SweepTest, RepeatsComeOneAfterTheOtherOverAllRows) {
   };
   EXPECT_EQ(order("repeats: {count: 2, order: interleaved}\n"),
             "n=16s0r0 n=32s0r0 n=16s0r1 n=32s0r1 ");
-  EXPECT_EQ(order("repeats: {count: 2, order: blocked}\n"),
-            "n=16s0r0 n=16s0r1 n=32s0r0 n=32s0r1 ");
+  EXPECT_EQ(order("repeats: {count: 2, order: blocked}\n"), "n=16s0r0 n=16s0r1 n=32s0r0 n=32s0r1 ");
 }
 
 }  // namespace
