@@ -148,9 +148,9 @@ const std::vector<Verb>& verbs() {
        .summary = "run again what was run, and compare the bytes",
        .operands = "PATH [data.file=FILE] [train.init_from=FILE]",
        .details =
-           "PATH is a run file (.h5) or a study: all its finished trials. Each is run again from "
-           "its run file alone; where bytes differ, the first step and tensor are named, and "
-           "whether another build or machine wrote them. Measured times are not compared.",
+           "Runs a run file, or every finished trial of a study, again from the run file alone. "
+           "Where bytes differ, the first step and tensor are named, and whether another build or "
+           "machine wrote them.",
        .min_operands = 1,
        .max_operands = 1,
        .overrides = true,
@@ -159,8 +159,7 @@ const std::vector<Verb>& verbs() {
             {"draw", "", "SEED", "of that draw [0]", {}, check_count},
             {"threads", "", "N", "[all cores]", {}, check_threads},
             {"out", "o", "DIR", "folder that a study's name is looked for in [results]"}},
-       .examples = {"verify results/quickstart/trials/reference-s0-4c1e0aa2.h5",
-                    "verify results/quickstart --trials 3"},
+       .examples = {"verify results/quickstart --trials 3"},
        .exit_codes = {ok, failure, usage, differs, changed, damaged}},
       {.name = "fsck",
        .summary = "every checksum of a study; repairs what kills leave",
@@ -183,9 +182,10 @@ const std::vector<Verb>& verbs() {
            "running and how far they are. Never waits for a running process, nor disturbs it.",
        .min_operands = 1,
        .max_operands = 1,
-       .options = {{"out", "o", "DIR", "folder that a study's name is looked for in [results]"}},
-       .examples = {"status results/quickstart", "status quickstart --json"},
-       .exit_codes = {ok, usage}},
+       .options = {{"out", "o", "DIR", "folder that a study's name is looked for in [results]"},
+                   {"watch", "", "", "again every second, until all trials are done"}},
+       .examples = {"status results/quickstart", "status quickstart --watch"},
+       .exit_codes = {ok, usage, damaged}},
       {.name = "eval",
        .summary = "a trained model on other data: metrics with intervals over groups",
        .operands = "RUN.h5 DATA.h5",

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/files.h"
+#include "base/hash.h"
 #include "base/philox.h"
 #include "base/text.h"
 #include "cli/find_study.h"
@@ -94,11 +95,8 @@ std::string difference_text(const RunFile& recorded, const RunDifference& d,
     const auto tensor = std::find_if(d.values.begin(), d.values.end(), [](const auto& value) {
       return value.where.starts_with("/weights");
     });
-    text += fmt::format(
-        "  tensors of step {}: {} of {} differ, the first is {}: {} recorded, {} "
-        "repeated\n",
-        d.weights_step, d.n_tensors_differ, d.n_tensors, tensor->where, tensor->recorded,
-        tensor->repeated);
+    text += fmt::format("  tensors of step {}: {} of {} differ, the first is {}\n", d.weights_step,
+                        d.n_tensors_differ, d.n_tensors, tensor->where);
   } else if (d.differs_at) {
     text += fmt::format(
         "  no tensor can be named: the file keeps {}; "
@@ -137,15 +135,20 @@ void compare(Verdict& verdict, const RunFile& recorded, const std::string& repea
         verdict.path, recorded.head.build_id, repeated.head.build_id);
     return;
   }
-  const DifferenceCause cause =
+  DifferenceCause cause =
       cause_of_difference(recorded.head, metadata, repeated.head, metadata_beside(repeated_path));
+  const Json* written = metadata.find("run_file_sha256");
+  if (written && written->text() && *written->text() == sha256(again))
+    cause = {DifferenceCause::Kind::changed,
+             "The repeated run has the SHA-256 that was recorded: this file was changed after it "
+             "was written."};
   verdict.code = ExitCode::differs;
   verdict.cause = name_of(cause.kind);
   verdict.difference = compare_runs(recorded, repeated);
   if (verdict.difference->none()) {
     const auto at = std::mismatch(bytes.begin(), bytes.end(), again.begin(), again.end()).first;
     verdict.text +=
-        fmt::format("{}: differs at byte {} of {}, in a place that holds no number\n  {}\n",
+        fmt::format("{}: differs from byte {} of {} on, and every number is the same\n  {}\n",
                     verdict.path, at - bytes.begin(), bytes.size(), cause.text);
     return;
   }

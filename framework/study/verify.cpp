@@ -310,6 +310,8 @@ const char* name_of(DifferenceCause::Kind kind) {
       return "another machine type";
     case DifferenceCause::Kind::unknown:
       return "unknown";
+    case DifferenceCause::Kind::changed:
+      return "changed after it was written";
     case DifferenceCause::Kind::real:
       return "same build and machine type";
   }

@@ -40,6 +40,7 @@ struct DifferenceCause {
     build,    // other sources or flags
     machine,  // another instruction set, processor or library
     unknown,  // no metadata says on which machine it was made
+    changed,  // the file is not what was written
     real,     // one build, one machine type
   };
   Kind kind = Kind::unknown;
