@@ -96,12 +96,12 @@ TEST(Faults, AReadOnlyFileSystemIsToldAndCanBeReadFrom) {
 TEST(Faults, AWorkerWithoutMemoryCostsItsTrialAlone) {
   const TestFolder folder;
   const std::string path = folder / "sweep.yaml";
-  Words words =
-      small_run(folder / "a", {"seeds=[0]", "train.steps=4", "train.eval_every=2",
-                               "schedule.warmup=0", "results.save_parameters=[]", "-j", "2"});
+  Words words = small_run(folder / "a",
+                          {"seeds=[0]", "train.steps=4", "train.eval_every=2", "schedule.warmup=0",
+                           "results.save_parameters=[]", "model.mlp_ratio=64", "-j", "2"});
   write_atomically(path, "schema: attune/sweep@1\nname: small\nbase: " + quickstart() +
                              "\nmethod: grid\nparameters:\n"
-                             "  model.mlp_ratio: {values: [2.0, 60000.0]}\n");
+                             "  model.d_model: {values: [32, 4096]}\n");
   words[1] = path;
   rlimit before{};
   ASSERT_EQ(getrlimit(RLIMIT_AS, &before), 0);
@@ -111,7 +111,7 @@ TEST(Faults, AWorkerWithoutMemoryCostsItsTrialAlone) {
   const Finished run = run_attune(words);
   ASSERT_EQ(setrlimit(RLIMIT_AS, &before), 0);
   EXPECT_EQ(run.code, 3) << run.err;
-  EXPECT_THAT(run.err, AllOf(HasSubstr("mlp_ratio=60000"), HasSubstr("ran out of memory")));
+  EXPECT_THAT(run.err, AllOf(HasSubstr("d_model=4096-s0"), HasSubstr("ran out of memory")));
   EXPECT_THAT(files(folder / "a", ".h5"), SizeIs(1));
 }
 
