@@ -30,11 +30,13 @@ struct Verdict {
 
 // The trial of the file in the study that it holds; refused when it is not the same any more.
 Trial trial_of(const RunFile& run, const Study& study) {
-  std::vector<Trial> planned = plan_trials(study);
+  const std::vector<Trial> planned = plan_trials(study);
   ATTUNE_CHECK(!planned.empty(), DamagedError, "{}: its config asks for no trial", run.path);
   Trial trial = planned.front();
+  for (const Trial& each : planned)
+    if (each.seed == run.head.seed && each.fold == run.head.fold && each.repeat == run.head.repeat)
+      trial = each;
   trial.stop_step = run.head.stop_step;
-  trial.repeat = run.head.repeat;
   std::string changes;
   for (const std::string& change :
        changed_keys(run.trial.recorded_config(), trial.recorded_config()))

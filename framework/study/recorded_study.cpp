@@ -9,8 +9,12 @@
 namespace attune {
 
 std::string recorded_study_text(const RunFile& run) {
-  return run.trial.config_yaml +
-         fmt::format("name: {}\nseeds: [{}]\n", to_text(FieldValue(run.head.name)), run.head.seed);
+  std::string text =
+      run.trial.config_yaml +
+      fmt::format("name: {}\nseeds: [{}]\n", to_text(FieldValue(run.head.name)), run.head.seed);
+  // How many there were it does not say: so many that its own is among them.
+  if (run.head.repeat) text += fmt::format("repeats: {{count: {}}}\n", *run.head.repeat + 1);
+  return text;
 }
 
 Study recorded_study(const RunFile& run, std::span<const Kind> kinds) {

@@ -144,6 +144,26 @@ TEST_F(FoldRun, ARunFileHoldsItsOwnFold) {
   }
 }
 
+// The data is found where the metadata says, or where one is told; other content is refused.
+TEST_F(FoldRun, VerifyRepeatsFoldsOfAFileWhereverItLies) {
+  ASSERT_EQ(run_attune(words("a", {"seeds=[0]"})).code, 0);
+  const std::string study = folder / "a/quickstart";
+  const Finished all = run_attune({"verify", study});
+  EXPECT_EQ(all.code, 0) << all.out << all.err;
+  EXPECT_THAT(all.out, HasSubstr("6 of 6"));
+  std::filesystem::create_directory(folder / "moved");
+  std::filesystem::rename(folder / "small.h5", folder / "moved/small.h5");
+  const std::string run_file = files(study, ".h5")[1];
+  const Finished lost = run_attune({"verify", run_file});
+  EXPECT_EQ(lost.code, 2) << lost.out;
+  EXPECT_THAT(lost.out, HasSubstr("small.h5"));
+  EXPECT_EQ(run_attune({"verify", run_file, "data.file=" + (folder / "moved/small.h5")}).code, 0);
+  write_small_images(folder / "small.h5", 29);
+  const Finished other = run_attune({"verify", run_file});
+  EXPECT_EQ(other.code, 5) << other.out << other.err;
+  EXPECT_THAT(other.out, AllOf(HasSubstr("content is not what"), HasSubstr("data.file=")));
+}
+
 TEST_F(FoldRun, AMissingTrialLeavesItsRowWithoutNumbers) {
   ASSERT_EQ(run_attune(words("a")).code, 0);
   const std::string study = folder / "a/quickstart";

@@ -96,6 +96,18 @@ TEST_F(Verify, BaselinesAndSweepsAreRepeatedToo) {
   EXPECT_THAT(all.out, HasSubstr("3 of 3"));
 }
 
+// A measurement's counts are repeated, its seconds are not compared; each repeat is a trial.
+TEST_F(Verify, RepeatedMeasurementsAreRepeatedButForTheirTimes) {
+  write_atomically(folder_ / "cost.yaml",
+                   "schema: attune/experiment@1\nname: cost\nkind: op_cost\n"
+                   "op_cost: {op: attention, attention: full, n: 32, n_heads: 2, d_head: 8, "
+                   "seconds: 0.01}\nseeds: [0]\nrepeats: {count: 2}\n");
+  ASSERT_EQ(run_attune({"run", folder_ / "cost.yaml", "-q", "-o", folder_ / "c"}).code, 0);
+  const Finished all = run_attune({"verify", folder_ / "c/cost"});
+  EXPECT_EQ(all.code, 0) << all.out << all.err;
+  EXPECT_THAT(all.out, HasSubstr("2 of 2"));
+}
+
 TEST_F(Verify, AChangedTensorIsNamedWithItsStepAndValues) {
   const std::string run = train({"results.save_parameters=[30, last]"})[0];
   const std::string name = read_run_file(run).content.weights[0].tensors[5].name;
@@ -147,8 +159,9 @@ TEST_F(Verify, AProbesDifferenceIsNamedByItsCoordinates) {
   });
   const Finished told = run_attune({"verify", run});
   EXPECT_EQ(told.code, 4);
-  EXPECT_THAT(told.out, AllOf(HasSubstr("/probes/gradient_norms/"), HasSubstr("first difference at step 59"),
-                              HasSubstr("[step=59, layer=1]"), HasSubstr("-1 recorded")));
+  EXPECT_THAT(told.out,
+              AllOf(HasSubstr("/probes/gradient_norms/"), HasSubstr("first difference at step 59"),
+                    HasSubstr("[step=59, layer=1]"), HasSubstr("-1 recorded")));
 }
 
 // A file whose bytes its metadata no longer vouches for is damaged, and where is said as well.
