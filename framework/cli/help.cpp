@@ -76,18 +76,16 @@ std::string help_text(std::size_t width) {
   width = std::min(width, kWidest);
   std::string text =
       wrap("attune, a laboratory for attention: a YAML file is a claim, a run its answer.", width) +
-      "\n\nusage: attune VERB ...\n\n";
+      "\nusage: attune VERB ...\n\n";
   std::vector<std::pair<std::string, std::string>> rows;
   for (const Verb& verb : verbs()) rows.emplace_back("  " + verb.name, verb.summary);
   text += two_columns(rows, width);
   text += "\n";
-  text += two_columns({{"  attune VERB --help", "options, exit codes, examples of a verb"},
-                       {"  attune --help --json", "all of it for programs"},
-                       {"  attune --version", "version, commit, compiler, flags, libraries"}},
-                      width);
-  return text + "\n" +
-         example_lines(
-             {"run configs/quickstart.yaml", "explain model.n_heads", "show results/quickstart"});
+  text +=
+      two_columns({{"  attune VERB --help", "options, exit codes, examples of a verb"},
+                   {"  attune --help --json", "all of it for programs; --version: of what build"}},
+                  width);
+  return text + "\n" + example_lines({"run configs/quickstart.yaml", "show results/quickstart"});
 }
 
 std::string help_text(const Verb& verb, std::size_t width) {
