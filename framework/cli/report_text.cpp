@@ -156,19 +156,17 @@ std::string claims_text(const StudyReport& report, const Output& out) {
   std::string text;
   for (const StudyReport::JudgedClaim& each : report.claims) {
     const Claim& claim = each.claim;
-    text += text.empty() ? "" : "\n";
-    text += wrap(fmt::format("{}: {}", claim.id, claim.says), out.width, 2) + "\n";
-    std::string line = "  " + claim.estimand_text;
-    if (const std::string value = value_text(each); !value.empty()) line += " is " + value;
-    line += "; expected " + claim.expect.words();
-    text += wrap(line, out.width, 4) + "\n";
-    // Escape sequences have no width: the word stands in front, where no line breaks before it.
-    const std::string word = name_of(each.judgement.verdict);
-    std::string why = each.judgement.reason.empty() ? "" : " (" + each.judgement.reason + ")";
-    std::string rest =
-        wrap("  " + word + why + ". " + join(remarks_of(each), "; ") + ".", out.width, 4);
-    const std::size_t at = rest.find(word);
-    text += rest.replace(at, word.size(), verdict_word(each, out)) + "\n";
+    text += fmt::format("{}{}: {}\n", text.empty() ? "" : "\n", claim.id, verdict_word(each, out));
+    const auto paragraph = [&](const std::string& words) {
+      if (!words.empty()) text += "  " + hang(wrap(words, out.width - 2), 2) + "\n";
+    };
+    paragraph(claim.says);
+    const std::string value = value_text(each);
+    paragraph(fmt::format("{}{}; expected {}", claim.estimand.words,
+                          value.empty() ? "" : ": " + value, claim.expect.words()));
+    std::vector<std::string> remarks = remarks_of(each);
+    if (!each.judgement.reason.empty()) remarks.insert(remarks.begin(), each.judgement.reason);
+    paragraph(join(remarks, "; "));
   }
   return text;
 }

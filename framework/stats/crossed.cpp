@@ -1,7 +1,6 @@
 #include "stats/crossed.h"
 
 #include <algorithm>
-#include <boost/math/distributions/students_t.hpp>
 #include <cmath>
 #include <map>
 #include <numeric>
@@ -82,9 +81,7 @@ CrossedEstimate crossed_interval(const std::vector<Values>& z, double value, dou
     result.df = std::min(S, G) - 1;
     if (spread > 0) result.df = std::max(result.df, result.variance * result.variance / spread);
   }
-  const boost::math::students_t distribution(result.df);
-  const double t = boost::math::quantile(boost::math::complement(distribution, alpha / 2));
-  const double half = t * std::sqrt(result.variance);
+  const double half = t_quantile(alpha, result.df) * std::sqrt(result.variance);
   result.interval = Interval{value - half, value + half};
   return result;
 }

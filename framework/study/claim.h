@@ -41,6 +41,7 @@ struct Estimand {
   std::string against;                 // slope, spearman: the key
   Scale scale = Scale::linear;
   std::vector<Cell> cells;
+  std::string words;  // "val/loss, optim.lr=0.001 minus optim.lr=0.003"
 };
 
 // {above: x} | {below: x} | {between: [a, b]} | {equal: x}, with sign_only: true where x is 0; or

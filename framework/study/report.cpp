@@ -75,7 +75,6 @@ Comparison compared(const std::string& metric, const Row& row, const Row& agains
   const Claim claim = difference_claim(metric, row, against);
   Comparison c{row.name, against.name, metric, {}, std::nullopt, ""};
   c.difference = judge(claim, {alpha, 1, runs_of, runs_of, true});
-  c.difference.claim = nullptr;  // it ends here
   return c;
 }
 
@@ -118,7 +117,6 @@ StudyReport report_of(const Study& study, const std::vector<Claim>& claims,
     const Index m = std::max<Index>(families.size(i), 1);
     report.claims.push_back({claims[i], judge(claims[i], {report.alpha, m, runs_of, runs_of, true}),
                              families.of[i], m});
-    report.claims.back().judgement.claim = nullptr;
   }
   return report;
 }

@@ -35,8 +35,8 @@ std::vector<std::string> known_keys(const Study& study) {
   return {keys.begin(), keys.end()};
 }
 
-void check(const Selector& selector, const Node::Entry& entry,
-           const std::vector<std::string>& wanted, const Study& study, Diagnostics& diagnostics) {
+void check(const Node::Entry& entry, const std::vector<std::string>& wanted, const Study& study,
+           Diagnostics& diagnostics) {
   const std::vector<std::string> values = values_of(study, entry.key);
   if (values.empty()) {
     const auto meant = did_you_mean(entry.key, known_keys(study));
@@ -51,10 +51,9 @@ void check(const Selector& selector, const Node::Entry& entry,
   for (const std::string& value : wanted)
     if (std::none_of(values.begin(), values.end(),
                      [&](const std::string& is) { return same_value(value, is); }))
-      diagnostics.error(
-          {.at = entry.value.at,
-           .message = fmt::format("no row has {}={} (in {})", entry.key, value, selector.text),
-           .hints = {fmt::format("rows have {}: {}", entry.key, join(values))}});
+      diagnostics.error({.at = entry.value.at,
+                         .message = fmt::format("no row has {}={}", entry.key, value),
+                         .hints = {fmt::format("rows have {}: {}", entry.key, join(values))}});
 }
 
 }  // namespace
@@ -70,9 +69,9 @@ std::string value_in(const Row& row, const std::string& key) {
 Selector read_selector(const Node& node, const Study& study, Diagnostics& diagnostics) {
   Selector selector;
   selector.at = node.at;
-  selector.text = node.shown();
   if (node.is_scalar() && node.text == kReferenceRow) {
     selector.reference = true;
+    selector.text = kReferenceRow;
     if (study.varied.empty()) return selector;
     diagnostics.error({.at = node.at,
                        .message = "a sweep has no reference row",
@@ -93,7 +92,12 @@ Selector read_selector(const Node& node, const Study& study, Diagnostics& diagno
       for (const Node& item : entry.value.items) wanted.push_back(item.text);
     else
       wanted.push_back(entry.value.kind == Node::Kind::null ? "null" : entry.value.text);
-    check(selector, entry, wanted, study, diagnostics);
+    const std::string part = entry.key == "row" ? join(wanted)
+                             : wanted.size() == 1
+                                 ? fmt::format("{}={}", entry.key, wanted.front())
+                                 : fmt::format("{} in {{{}}}", entry.key, join(wanted));
+    selector.text += (selector.text.empty() ? "" : ", ") + part;
+    check(entry, wanted, study, diagnostics);
     selector.where.emplace_back(entry.key, std::move(wanted));
   }
   return selector;
@@ -102,7 +106,7 @@ Selector read_selector(const Node& node, const Study& study, Diagnostics& diagno
 Selector both(const Selector& a, const Selector& b) {
   Selector result = a.selects_all() ? b : a;
   if (a.selects_all() || b.selects_all()) return result;
-  result.text = a.text + " with " + b.text;
+  result.text = a.text + ", " + b.text;
   result.reference = a.reference || b.reference;
   result.where.insert(result.where.end(), b.where.begin(), b.where.end());
   return result;

@@ -13,7 +13,7 @@ namespace attune {
 // dotted keys to a value or a list. Several of these in one map hold together.
 struct Selector {
   Origin at;
-  std::string text;  // as it was written; empty selects all rows
+  std::string text;  // "optim.lr=0.001, model.norm=pre"; empty selects all rows
   bool reference = false;
   std::vector<std::pair<std::string, std::vector<std::string>>> where;  // key → any of these
 

@@ -1,13 +1,12 @@
 #pragma once
 
-#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "stats/interval.h"
 #include "study/claim.h"
-#include "study/row_runs.h"
+#include "study/replicates.h"
 
 namespace attune {
 
@@ -16,7 +15,6 @@ const char* name_of(Verdict verdict);
 
 // What the trials say of a claim.
 struct Judgement {
-  const Claim* claim = nullptr;
   Verdict verdict = Verdict::incomplete;
   std::string reason;  // beside the verdict: "sign only", why it is undecided
   Index n = 0;         // replicates that count
@@ -32,9 +30,6 @@ struct Judgement {
   std::vector<double> values;
   std::vector<std::string> remarks;  // what a reader must know beside: dropped seeds, curvature, …
 };
-
-// The runs of a row, as far as they judge: the study's seeds, or those that confirm.
-using RunsOf = std::function<const RowRuns&(const Row&)>;
 
 struct JudgeOptions {
   double alpha = 0.05;
