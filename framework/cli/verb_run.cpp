@@ -23,6 +23,7 @@
 #include "storage/metadata.h"
 #include "study/outcome.h"
 #include "study/recorded_study.h"
+#include "study/registration.h"
 #include "study/standing.h"
 #include "study/study_config.h"
 
@@ -252,11 +253,18 @@ ExitCode verb_run(Session& session) {
   for (const Trial& trial : outcome.trials)
     if (!folder.find_finished(trial)) waiting.push_back(trial);
   outcome.already = static_cast<Index>(outcome.trials.size() - waiting.size());
+  // What the study says of itself may have grown where nothing is to be trained: a claim, say.
+  const std::string text =
+      text_to_freeze(study.yaml(), folder, static_cast<Index>(folder.finished().size()),
+                     static_cast<Index>(outcome.trials.size()));
+  if (const std::vector<std::string> frozen = folder.frozen();
+      waiting.empty() && (frozen.empty() || read_file(frozen.back()) != text))
+    folder.freeze(text);
   if (!waiting.empty()) {
     // From here on there is something to save; before, Ctrl-C and SIGTERM end the process at once.
     route_signals(session.stop, {SIGINT, SIGTERM});
     // Asked again under the study's lock, for another start may have been first.
-    folder.freeze(study.yaml(),
+    folder.freeze(text,
                   [&] { require_same_study(study, outcome.trials, folder, session.kinds); });
     Progress progress(style_of(console));
     LaunchOptions launch;

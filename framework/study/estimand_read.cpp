@@ -52,6 +52,7 @@ class EstimandReader {
   EstimandReader(const Study& study, NodeReader& reader) : study_(study), reader_(reader) {}
 
   void read(const Node& node) {
+    const std::size_t errors = reader_.diagnostics().count();
     const Word* word = nullptr;
     for (const Word& each : estimands())
       if (!word && node.find(each.name)) word = &each;
@@ -83,7 +84,6 @@ class EstimandReader {
     }
     reader_.check_keys(node, keys, fmt::format("the estimand {}", word->name));
     read_options(node);
-    const std::size_t errors = reader_.diagnostics().count();
     const Selector where =
         node.find("where") ? read_selector(node.find("where")->value, study_, reader_.diagnostics())
                            : Selector();

@@ -28,4 +28,10 @@ std::string SaidOfStudy::text() const {
   return text;
 }
 
+void SaidOfStudy::set_default_seeds(Document& document, Diagnostics& diagnostics) const {
+  if (claims.items.empty() || document.find("seeds") || document.find("repeats")) return;
+  const Node ten{.kind = Node::Kind::scalar, .text = "n=10", .entries = {}, .at = claims.at};
+  set_value(document, "seeds", ten, claims.at, diagnostics);
+}
+
 }  // namespace attune

@@ -13,6 +13,8 @@ struct SaidOfStudy {
   // Takes these keys out of a document.
   static SaidOfStudy taken_from(Document& document);
   std::string text() const;  // the lines of a file
+  // Ten seeds, where there are claims and the document says neither seeds nor repeats.
+  void set_default_seeds(Document& document, Diagnostics& diagnostics) const;
 };
 
 }  // namespace attune

@@ -57,6 +57,7 @@ Study load_by_schema(const LoadOptions& load, std::span<const Kind> kinds) {
   if (!document.usable) diagnostics.raise();
   Study study;
   study.said = SaidOfStudy::taken_from(document);
+  study.said.set_default_seeds(document, diagnostics);
   study.rows.push_back(
       bind_row(kReferenceRow, document, kind_of(document, kinds, diagnostics), diagnostics));
   diagnostics.raise();

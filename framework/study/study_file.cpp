@@ -118,6 +118,7 @@ Document StudyFile::base(Diagnostics& diagnostics) const {
   for (const std::string_view key : kOfRows)
     if (const Node::Entry* own = find(key))
       set_value(document, key, own->value, own->at, diagnostics);
+  said_.set_default_seeds(document, diagnostics);
   return document;
 }
 
