@@ -76,7 +76,7 @@ std::string help_text(std::size_t width) {
   width = std::min(width, kWidest);
   std::string text =
       wrap("attune, a laboratory for attention: a YAML file is a claim, a run its answer.", width) +
-      "\n\nusage: attune VERB ...\n\n";
+      "\nusage: attune VERB ...\n\n";
   std::vector<std::pair<std::string, std::string>> rows;
   for (const Verb& verb : verbs()) rows.emplace_back("  " + verb.name, verb.summary);
   text += two_columns(rows, width);
@@ -85,9 +85,7 @@ std::string help_text(std::size_t width) {
                        {"  attune --help --json", "all of it for programs"},
                        {"  attune --version", "version, commit, compiler, flags, libraries"}},
                       width);
-  return text + "\n" +
-         example_lines(
-             {"run configs/quickstart.yaml", "explain model.n_heads", "show results/quickstart"});
+  return text + "\n" + example_lines({"run configs/quickstart.yaml", "report results/quickstart"});
 }
 
 std::string help_text(const Verb& verb, std::size_t width) {

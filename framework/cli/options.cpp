@@ -150,7 +150,7 @@ const std::vector<Verb>& verbs() {
        .examples = {"status results/quickstart", "status quickstart --json"},
        .exit_codes = {ok, usage}},
       {.name = "report",
-       .summary = "tables, intervals and verdicts of a study, or of one against another",
+       .summary = "tables, intervals and verdicts of a study, or of two",
        .operands = "STUDY [OTHER]",
        .details =
            "STUDY is a folder, a name in results/, or its YAML file, whose claims are judged then. "

@@ -264,8 +264,7 @@ ExitCode verb_run(Session& session) {
     // From here on there is something to save; before, Ctrl-C and SIGTERM end the process at once.
     route_signals(session.stop, {SIGINT, SIGTERM});
     // Asked again under the study's lock, for another start may have been first.
-    folder.freeze(text,
-                  [&] { require_same_study(study, outcome.trials, folder, session.kinds); });
+    folder.freeze(text, [&] { require_same_study(study, outcome.trials, folder, session.kinds); });
     Progress progress(style_of(console));
     LaunchOptions launch;
     const Workforce force = workforce(command, outcome.trials.size());

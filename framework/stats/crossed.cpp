@@ -86,7 +86,7 @@ CrossedEstimate crossed_interval(const std::vector<Values>& z, double value, dou
   return result;
 }
 
-CrossedEstimate crossed_interval(const CrossedValues& values, double alpha) {
+CrossedEstimate interval_of(const CrossedValues& values, double alpha) {
   if (!values.z.empty()) return crossed_interval(values.z, values.value, alpha);
   CrossedEstimate plain;
   plain.n_seeds = static_cast<Index>(values.of_seed.size());
@@ -141,7 +141,7 @@ CrossedValues crossed_mean_values(const std::vector<Values>& y, std::span<const 
 
 CrossedEstimate crossed_mean(const std::vector<Values>& y, std::span<const Index> group,
                              double alpha) {
-  return crossed_interval(crossed_mean_values(y, group), alpha);
+  return interval_of(crossed_mean_values(y, group), alpha);
 }
 
 std::optional<CrossedValues> crossed_statistic_values(Index n_seeds, std::span<const Index> group,
@@ -186,7 +186,7 @@ std::optional<CrossedValues> crossed_statistic_values(Index n_seeds, std::span<c
 std::optional<CrossedEstimate> crossed_statistic(Index n_seeds, std::span<const Index> group,
                                                  const Statistic& statistic, double alpha) {
   const auto values = crossed_statistic_values(n_seeds, group, statistic);
-  return values ? std::optional(crossed_interval(*values, alpha)) : std::nullopt;
+  return values ? std::optional(interval_of(*values, alpha)) : std::nullopt;
 }
 
 }  // namespace attune

@@ -51,7 +51,7 @@ CrossedValues sum(std::span<const Weighted> parts);
 // NumericError for an empty or ragged z, or one that is not finite.
 CrossedEstimate crossed_interval(const std::vector<std::vector<double>>& z, double value,
                                  double alpha = 0.05);
-CrossedEstimate crossed_interval(const CrossedValues& values, double alpha = 0.05);
+CrossedEstimate interval_of(const CrossedValues& values, double alpha = 0.05);
 
 // For a mean over examples: y [S][N] a value a seed and an example, group [N] any numbers.
 //   z[s, g] = (G/N) Σ_{i in g} (y[s, i] − ȳ)

@@ -15,8 +15,7 @@ using Kind = Estimand::Kind;
 
 class Reader {
  public:
-  Reader(const Study& study, Diagnostics& diagnostics)
-      : study_(study), reader_(diagnostics) {}
+  Reader(const Study& study, Diagnostics& diagnostics) : study_(study), reader_(diagnostics) {}
 
   Claim claim(const Node& item) {
     claim_ = Claim();

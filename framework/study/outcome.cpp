@@ -18,7 +18,7 @@ MetricEstimate estimate_of(const RowRuns& runs, const Scalar& scalar,
   if (plain.n == 1 && runs.folds().trials.empty()) return estimate;
   const auto values_by_group = runs.crossed(scalar);
   if (!values_by_group) return estimate;
-  const CrossedEstimate crossed = crossed_interval(*values_by_group);
+  const CrossedEstimate crossed = interval_of(*values_by_group);
   // Of one group the variance between groups cannot be told: what is left is over seeds, for the
   // examples as they are.
   if (crossed.n_groups == 1 || !crossed.interval) {

@@ -100,7 +100,7 @@ std::vector<EvalMetric> eval_metrics(const Predictions& p) {
   for (const MetricInfo& info : classification_metrics()) {
     const auto values = crossed_values(info.name, one);
     if (!values) continue;  // such as the AUC of one class
-    const CrossedEstimate estimate = crossed_interval(*values);
+    const CrossedEstimate estimate = interval_of(*values);
     EvalMetric& m = metrics.emplace_back();
     m.metric = {"eval", info.name, estimate.value, info.units, info.goal, ""};
     if (!estimate.interval) continue;

@@ -184,12 +184,12 @@ class Judge {
     if (claim_.over == Claim::Over::training_sets) return judge_training_sets();
     std::optional<CrossedEstimate> by_groups;
     if (const auto values = runs_.crossed()) {
-      const CrossedEstimate estimate = crossed_interval(*values, alpha());
+      const CrossedEstimate estimate = interval_of(*values, alpha());
       if (estimate.n_groups > 1 && estimate.interval) {
         by_groups = estimate;
         judgement_.estimate = estimate.value;
         judgement_.interval = estimate.interval;
-        judgement_.interval95 = crossed_interval(*values).interval;
+        judgement_.interval95 = interval_of(*values).interval;
         judgement_.over = judgement_.n > 1 ? "seeds and groups" : "groups, for this seed";
         if (judgement_.n > 1) judgement_.group_share = estimate.group_share();
       }

@@ -76,7 +76,8 @@ TEST(Claims, WhatIsWrongIsToldWithItsPlace) {
       {"{id: c, over: [seeds, groups, training_sets], estimand: {mean: test/auc, of: {optim.lr: "
        "0.1}}, expect: {above: 1}}",
        "needs data with folds"},
-      {"{id: c, estimand: {mean: test/auc, of: {optim.lr: 0.1}}, expect: {formula: uniform_entropi, "
+      {"{id: c, estimand: {mean: test/auc, of: {optim.lr: 0.1}}, expect: {formula: "
+       "uniform_entropi, "
        "tolerance: 0.1}}",
        "did you mean uniform_entropy"},
   };
