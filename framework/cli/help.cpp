@@ -85,7 +85,7 @@ std::string help_text(std::size_t width) {
                        {"  attune --help --json", "all of it for programs"},
                        {"  attune --version", "version, commit, compiler, flags, libraries"}},
                       width);
-  return text + "\n" + example_lines({"run configs/quickstart.yaml", "report results/quickstart"});
+  return text + "\n" + example_lines({"run configs/quickstart.yaml"});
 }
 
 std::string help_text(const Verb& verb, std::size_t width) {

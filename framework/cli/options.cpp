@@ -15,6 +15,13 @@ std::string check_threads(std::string_view text) {
   return whole && n >= 1 && n <= 1024 ? "" : "is no whole number from 1 to 1024";
 }
 
+std::string check_count(std::string_view text) {
+  Index n = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), n);
+  const bool whole = error == std::errc() && end == text.data() + text.size();
+  return whole && n >= 0 ? "" : "is no whole number from 0";
+}
+
 std::string check_folder(std::string_view text) {
   return text.empty() ? "is empty; write . for the current folder" : "";
 }
@@ -137,6 +144,35 @@ const std::vector<Verb>& verbs() {
        .examples = {"show results/quickstart",
                     "show results/quickstart/trials/reference-s0-4c1e0aa2.h5"},
        .exit_codes = {ok, usage, damaged}},
+      {.name = "verify",
+       .summary = "run again what was run, and compare the bytes",
+       .operands = "PATH [data.file=FILE] [train.init_from=FILE]",
+       .details =
+           "Runs a run file, or every finished trial of a study, again from the run file alone. "
+           "Where bytes differ, the first step and tensor are named, and whether another build or "
+           "machine wrote them.",
+       .min_operands = 1,
+       .max_operands = 1,
+       .overrides = true,
+       .options =
+           {{"trials", "", "N", "so many of a study, drawn at random [all]", {}, check_count},
+            {"draw", "", "SEED", "of that draw [0]", {}, check_count},
+            {"threads", "", "N", "[all cores]", {}, check_threads},
+            {"out", "o", "DIR", "folder that a study's name is looked for in [results]"}},
+       .examples = {"verify results/quickstart --trials 3"},
+       .exit_codes = {ok, failure, usage, differs, changed, damaged}},
+      {.name = "fsck",
+       .summary = "every checksum of a study; repairs what kills leave",
+       .operands = "STUDY",
+       .details =
+           "Reads run files, metadata, frozen configs, journals and checkpoints whole. Torn ends "
+           "of journals are cut, remains of kills removed, caches rebuilt; results are never "
+           "removed or changed. What stays damaged is named with what to do (exit 6).",
+       .min_operands = 1,
+       .max_operands = 1,
+       .options = {{"out", "o", "DIR", "folder that a study's name is looked for in [results]"}},
+       .examples = {"fsck results/quickstart", "fsck quickstart --json"},
+       .exit_codes = {ok, failure, usage, damaged}},
       {.name = "status",
        .summary = "one screen of a study's state, reading only",
        .operands = "STUDY",
@@ -146,9 +182,10 @@ const std::vector<Verb>& verbs() {
            "running and how far they are. Never waits for a running process, nor disturbs it.",
        .min_operands = 1,
        .max_operands = 1,
-       .options = {{"out", "o", "DIR", "folder that a study's name is looked for in [results]"}},
-       .examples = {"status results/quickstart", "status quickstart --json"},
-       .exit_codes = {ok, usage}},
+       .options = {{"out", "o", "DIR", "folder that a study's name is looked for in [results]"},
+                   {"watch", "", "", "again every second, until all trials are done"}},
+       .examples = {"status results/quickstart", "status quickstart --watch"},
+       .exit_codes = {ok, usage, damaged}},
       {.name = "report",
        .summary = "tables, intervals and verdicts of a study, or of two",
        .operands = "STUDY [OTHER]",

@@ -100,6 +100,8 @@ VerbFunction function_of(const Verb& verb) {
       {"doctor", verb_doctor},
       {"completion", verb_completion},
       {"import", verb_import},
+      {"verify", verb_verify},
+      {"fsck", verb_fsck},
   };
   const auto* found = std::find_if(std::begin(kFunctions), std::end(kFunctions),
                                    [&verb](const auto& entry) { return verb.name == entry.first; });

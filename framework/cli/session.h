@@ -31,6 +31,8 @@ ExitCode verb_show(Session& session);
 ExitCode verb_status(Session& session);
 ExitCode verb_report(Session& session);
 ExitCode verb_eval(Session& session);
+ExitCode verb_verify(Session& session);
+ExitCode verb_fsck(Session& session);
 ExitCode verb_op(Session& session);
 ExitCode verb_doctor(Session& session);
 ExitCode verb_completion(Session& session);

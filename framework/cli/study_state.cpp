@@ -80,8 +80,8 @@ StudyState state_of(const StudyFolder& folder, std::span<const Kind> kinds, Read
     for (const Trial& trial : waiting_trials(*study, folder))
       state.trials.push_back({trial.place(), "waiting", 0, 0, ""});
   for (const std::string& stem : folder.finished())
-    state.trials.push_back(reading == Reading::files ? finished_state(folder, stem)
-                                                     : TrialState{stem, "finished", 0, 0, ""});
+    state.trials.push_back(reading == Reading::names ? TrialState{stem, "finished", 0, 0, ""}
+                                                     : finished_state(folder, stem));
   return state;
 }
 

@@ -26,9 +26,10 @@ struct StudyState {
   std::string counts_text() const;
 };
 
-// Reads every run file whole, and says which are damaged; or names alone, by which a file that is
-// there is finished.
-enum class Reading { files, names };
+// files: reads every run file whole, says which are damaged, and whether what stopped can go on,
+// which reads the data. heads: the same but for the data. names: by names alone, by which a file
+// that is there is finished.
+enum class Reading { files, heads, names };
 StudyState state_of(const StudyFolder& folder, std::span<const Kind> kinds, Reading reading);
 
 }  // namespace attune

@@ -14,6 +14,7 @@
 #include "cli/progress.h"
 #include "cli/report_files.h"
 #include "cli/report_text.h"
+#include "cli/scratch_folder.h"
 #include "cli/session.h"
 #include "cli/signals.h"
 #include "cli/table.h"
@@ -47,49 +48,16 @@ class TimeLimit {
   std::jthread thread_;  // last: it uses the others
 };
 
-// A folder that is gone when the command ends: what --fast-dev-run writes is not kept.
-class ScratchFolder {
- public:
-  ScratchFolder() {
-    std::string name = (std::filesystem::temp_directory_path() / "attune-XXXXXX").string();
-    ATTUNE_CHECK(mkdtemp(name.data()) != nullptr, StorageError, "{} cannot be made", name);
-    path_ = name;
-  }
-  ~ScratchFolder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  const std::string& path() const { return path_; }
-
- private:
-  std::string path_;
-};
-
-// A run file as a study: the config that it holds, for its own seed and fold. The folders of the
-// dataset and of the weights that it began with stand in the metadata beside it.
-LoadOptions from_run_file(const RunFile& run, std::span<const Kind> kinds) {
-  recorded_study(run, kinds);  // tells damage from what the command line asks
-  LoadOptions load;
-  if (run.head.fold) load.overrides.push_back(fmt::format("data.split.test=[{}]", *run.head.fold));
-  load.text = recorded_study_text(run);
-  const Json metadata = metadata_beside(run.path);
-  checked_sha256(run.path, metadata);
-  for (const auto& [entry, key] :
-       {std::pair{"data_file", "data.file"}, {"init_from", "train.init_from"}}) {
-    const Json* file = metadata.find(entry);
-    const std::string* name = file ? file->text() : nullptr;
-    if (name && !name->empty())
-      load.overrides.push_back(fmt::format("{}={}", key, to_text(FieldValue(*name))));
-  }
-  return load;
-}
-
 Study load(const Session& session) {
   const Command& command = session.command;
   const std::string& operand = command.operands[0];
   std::optional<RunFile> run;
   if (operand.ends_with(".h5")) run = read_run_file(operand);
-  LoadOptions options = run ? from_run_file(*run, session.kinds) : LoadOptions{};
+  LoadOptions options;
+  if (run) {
+    options = recorded_load(*run, session.kinds);
+    checked_sha256(operand, metadata_beside(operand));
+  }
   options.path = operand;
   options.library = session.configs;
   options.overrides.insert(options.overrides.end(), command.overrides.begin(),

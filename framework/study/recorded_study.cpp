@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "storage/metadata.h"
 
 namespace attune {
 
@@ -42,6 +43,23 @@ Study recorded_study(const RunFile& run, std::span<const Kind> kinds) {
   }
   study.rows.front().name = run.head.row;
   return study;
+}
+
+LoadOptions recorded_load(const RunFile& run, std::span<const Kind> kinds) {
+  recorded_study(run, kinds);  // tells damage from what the command line asks
+  LoadOptions load;
+  load.path = run.path;
+  if (run.head.fold) load.overrides.push_back(fmt::format("data.split.test=[{}]", *run.head.fold));
+  load.text = recorded_study_text(run);
+  const Json metadata = metadata_beside(run.path);
+  for (const auto& [entry, key] :
+       {std::pair{"data_file", "data.file"}, {"init_from", "train.init_from"}}) {
+    const Json* file = metadata.find(entry);
+    const std::string* name = file ? file->text() : nullptr;
+    if (name && !name->empty())
+      load.overrides.push_back(fmt::format("{}={}", key, to_text(FieldValue(*name))));
+  }
+  return load;
 }
 
 }  // namespace attune

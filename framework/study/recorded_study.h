@@ -14,4 +14,9 @@ std::string recorded_study_text(const RunFile& run);
 // as attributes: a text that is refused now, or says something else than they, is a DamagedError.
 Study recorded_study(const RunFile& run, std::span<const Kind> kinds);
 
+// What load_study() needs to run it again, for its own seed and fold: the folders of the dataset
+// and of the weights that it began with stand in the metadata beside it. DamagedError as above, and
+// for metadata that cannot be read.
+LoadOptions recorded_load(const RunFile& run, std::span<const Kind> kinds);
+
 }  // namespace attune

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <iterator>
 
 #include "base/files.h"
 #include "base/json.h"
@@ -15,6 +16,7 @@ namespace attune {
 namespace {
 
 constexpr Index kSteps = 600, kEvery = 7;
+constexpr Index kSweepTrials = 4;
 
 Index executed_steps(const std::string& folder) {
   Index sum = 0;
@@ -23,9 +25,14 @@ Index executed_steps(const std::string& folder) {
   return sum;
 }
 
-bool has_checkpoint(const std::string& study) {
-  for (const std::string& path : files(study + "/running", ""))
-    if (path.find("/ckpt-") != std::string::npos) return true;
+// Of any trial that runs, or of the one that process `owner` holds.
+bool has_checkpoint(const std::string& study, int owner = 0) {
+  for (const std::string& path : files(study + "/running", "")) {
+    const auto at = path.find("/ckpt-");
+    if (at == std::string::npos) continue;
+    const auto held = FileLock::owner(path.substr(0, at) + "/lock");
+    if (owner == 0 || (held && held->pid == owner)) return true;
+  }
   return false;
 }
 
@@ -55,6 +62,70 @@ Words small_run(const std::string& out, const Words& more) {
                  "seeds=[0, 1]"};
   words.insert(words.end(), more.begin(), more.end());
   return words;
+}
+
+Words small_sweep(const TestFolder& folder, const std::string& out, const Words& more) {
+  const std::string path = folder / "small_sweep.yaml";
+  write_atomically(path, "schema: attune/sweep@1\nname: small\nbase: " + quickstart() +
+                             "\nmethod: grid\nparameters:\n"
+                             "  optim.lr: {values: [1.0e-3, 3.0e-3]}\n");
+  Words words = small_run(folder / out, more);
+  words[1] = path;
+  return words;
+}
+
+KillReport kill_sweep_at_random(Index kills, std::uint64_t seed, Index steps) {
+  const TestFolder folder;
+  const Words more = {"train.steps=" + std::to_string(steps), "-j", "2"};
+  const auto began = std::chrono::steady_clock::now();
+  EXPECT_EQ(run_attune(small_sweep(folder, "whole", more)).code, 0);
+  const std::chrono::duration<double> whole_run = std::chrono::steady_clock::now() - began;
+  const double latest = std::max(0.25, 0.4 * whole_run.count());
+  const Stream draw(seed, "test", "kill a sweep");
+  KillReport report;
+  std::vector<std::string> rounds = {"round0"};
+  std::uint32_t starts = 0;
+  while (report.kills < kills) {
+    const std::string study = folder / (rounds.back() + "/small");
+    Started run(small_sweep(folder, rounds.back(), more));
+    ++starts;
+    while (report.kills < kills) {
+      const auto i = static_cast<std::uint64_t>(report.kills);
+      if (run.wait(0.02 + (latest - 0.02) * draw.uniform(i, starts))) break;
+      const std::set<int> workers = children_of(run.pid());
+      const bool parent = workers.empty() || draw.uniform(i, starts, 1) < 0.25;
+      const int victim =
+          parent ? run.pid()
+                 : *std::next(workers.begin(),
+                              draw.below(static_cast<std::uint32_t>(workers.size()), i, starts, 2));
+      ::kill(victim, SIGKILL);
+      report.kills += 1;
+      report.of_parents += parent;
+      report.after_checkpoint += has_checkpoint(study, parent ? 0 : victim);
+      if (parent) {
+        EXPECT_TRUE(run.wait(10));
+        break;
+      }
+    }
+    EXPECT_TRUE(run.wait(120));
+    if (run.code() == 0) rounds.push_back("round" + std::to_string(rounds.size()));
+  }
+  const auto whole = run_file_bytes_in(folder / "whole");
+  EXPECT_THAT(whole, testing::SizeIs(kSweepTrials));
+  Index executed = 0;
+  for (const std::string& round : rounds) {
+    EXPECT_EQ(run_attune(small_sweep(folder, round, more)).code, 0);
+    EXPECT_EQ(whole, run_file_bytes_in(folder / round));
+    EXPECT_THAT(files(folder / (round + "/small/running"), ""), testing::IsEmpty());
+    EXPECT_EQ(run_attune({"fsck", folder / (round + "/small")}).code, 0);
+    executed += executed_steps(folder / round);
+  }
+  const auto n_rounds = static_cast<Index>(rounds.size());
+  EXPECT_GE(executed, n_rounds * kSweepTrials * steps);
+  // A killed parent takes two workers with it.
+  EXPECT_LE(executed,
+            n_rounds * kSweepTrials * steps + (report.kills + report.of_parents) * kEvery);
+  return report;
 }
 
 KillReport kill_at_random(Index kills, std::uint64_t seed) {

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <chrono>
 #include <filesystem>
+#include <fstream>
 #include <stdexcept>
 #include <thread>
 
@@ -87,6 +88,27 @@ bool Started::wait(double seconds) {
   }
   return true;
 }
+
+std::set<int> children_of(int parent) {
+  std::set<int> found;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
+    const std::string name = entry.path().filename();
+    if (name.find_first_not_of("0123456789") != name.npos) continue;
+    std::ifstream file(entry.path() / "stat");
+    std::string text((std::istreambuf_iterator<char>(file)), {});
+    const auto behind = text.rfind(") ");  // the program's name may hold anything
+    if (behind == text.npos) continue;
+    const char state = text[behind + 2];
+    if (state != 'Z' && std::atoi(text.c_str() + behind + 4) == parent)
+      found.insert(std::stoi(name));
+  }
+  return found;
+}
+
+Environment::Environment(std::string name, const std::string& value) : name_(std::move(name)) {
+  ::setenv(name_.c_str(), value.c_str(), 1);
+}
+Environment::~Environment() { ::unsetenv(name_.c_str()); }
 
 TestFolder::TestFolder() {
   std::string name = (std::filesystem::temp_directory_path() / "attune-test-XXXXXX").string();

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <set>
 #include <string>
 #include <vector>
 
@@ -34,6 +35,21 @@ class Started {
   int pid_ = -1;
   bool ended_ = false;
   int code_ = -1;
+};
+
+// Processes whose parent is this one, zombies left out.
+std::set<int> children_of(int parent);
+
+// An environment variable while it lives.
+class Environment {
+ public:
+  Environment(std::string name, const std::string& value);
+  ~Environment();
+  Environment(const Environment&) = delete;
+  Environment& operator=(const Environment&) = delete;
+
+ private:
+  std::string name_;
 };
 
 // A fresh folder that goes with the test.

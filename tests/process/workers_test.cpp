@@ -21,22 +21,6 @@ using testing::SizeIs;
 
 void rest(double seconds) { std::this_thread::sleep_for(std::chrono::duration<double>(seconds)); }
 
-// Processes whose parent is this one, zombies left out.
-std::set<int> children_of(int parent) {
-  std::set<int> found;
-  for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
-    const std::string name = entry.path().filename();
-    if (name.find_first_not_of("0123456789") != name.npos) continue;
-    std::ifstream file(entry.path() / "stat");
-    std::string text((std::istreambuf_iterator<char>(file)), {});
-    const auto behind = text.rfind(") ");  // the program's name may hold anything
-    if (behind == text.npos) continue;
-    const char state = text[behind + 2];
-    if (state != 'Z' && std::atoi(text.c_str() + behind + 4) == parent)
-      found.insert(std::stoi(name));
-  }
-  return found;
-}
 bool alive(int process) {
   std::ifstream file("/proc/" + std::to_string(process) + "/stat");
   std::string text((std::istreambuf_iterator<char>(file)), {});
@@ -90,6 +74,12 @@ TEST(Workers, OneThatIsKilledCostsItsTrialAlone) {
   EXPECT_EQ(again.code, 0) << again.err;
   ASSERT_EQ(run_attune(long_run(folder / "b", {"-q"})).code, 0);
   EXPECT_EQ(run_file_bytes_in(folder / "a"), run_file_bytes_in(folder / "b"));
+}
+
+TEST(Workers, TenKillsOfASweepChangeNoByte) {
+  const KillReport report = kill_sweep_at_random(10, 7, 80);
+  EXPECT_GE(2 * report.after_checkpoint, report.kills);
+  EXPECT_GE(report.kills - report.of_parents, 3);
 }
 
 TEST(Workers, DieWithTheirParent) {
