@@ -176,17 +176,21 @@ std::string comparisons_text(const std::vector<Comparison>& comparisons, std::si
          wrap(difference_caption("of the first study to the second"), width) + "\n";
 }
 
-std::string report_text(const StudyReport& report, const Output& out) {
-  std::string text = out.bold(report.study) + ": " + standing_text(report) + "\n";
-  if (!report.doc.empty()) text += wrap(report.doc, out.width) + "\n";
+std::string means_text(const StudyReport& report, const Output& out) {
   const std::vector<RowOutcome> rows = shown_rows(report);
-  if (const std::string table = closing_table(rows, report.shown, out.width); !table.empty())
-    text += "\n" + table;
+  std::string text = closing_table(rows, report.shown, out.width);
   if (rows.size() < report.rows.size())
     text += wrap(fmt::format("The {} best of {} rows; --format csv has all.", rows.size(),
                              report.rows.size()),
                  out.width) +
             "\n";
+  return text;
+}
+
+std::string report_text(const StudyReport& report, const Output& out) {
+  std::string text = out.bold(report.study) + ": " + standing_text(report) + "\n";
+  if (!report.doc.empty()) text += wrap(report.doc, out.width) + "\n";
+  if (const std::string table = means_text(report, out); !table.empty()) text += "\n" + table;
   if (!report.comparisons.empty() && report.comparisons.size() <= kMostRows * report.shown.size())
     text += "\n" + difference_table(report.comparisons, out.width) +
             wrap(difference_caption("to " + report.comparisons.front().against), out.width) + "\n";

@@ -15,6 +15,8 @@ inline constexpr std::size_t kMostRows = 40;
 
 // Table of means, differences to the reference, claims.
 std::string report_text(const StudyReport& report, const Output& out);
+// The table of means alone.
+std::string means_text(const StudyReport& report, const Output& out);
 // The claims alone; empty where there are none.
 std::string claims_text(const StudyReport& report, const Output& out);
 // "paired by seed" tables of one study against another.

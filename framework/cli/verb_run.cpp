@@ -129,7 +129,7 @@ void print_outcome(const Session& session, const Study& study, const StudyFolder
   const StudyReport report = report_of(study, claims, outcome.trials, folder);
   const Output& out = session.console.out;
   if (session.console.json) return out.print(summary_json(report, outcome).dump() + "\n");
-  out.print(closing_table(report.rows, report.shown, out.width));
+  out.print(means_text(report, out));
   if (session.console.verbose)
     if (const std::string folds = fold_table(report.rows, report.shown, out.width); !folds.empty())
       out.print("\n" + folds);
