@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "base/error.h"
+#include "study/decidable.h"
 #include "study/registration.h"
 #include "tests/study/written_study.h"
 
@@ -181,6 +182,20 @@ TEST(Claims, AreRegisteredBeforeData) {
   const WrittenStudy third(sweep_text("[0.1]", "n=3", claim_above("d", "0.3")));
   EXPECT_EQ(families_of(third.claims, folder, 3, 3).of[0].words(),
             "not registered: read after 3 of 3");
+}
+
+// t(.975, 9)/√10 = .7154; at m = 4 t(.99375, 9)/√10 = .9839 (SciPy).
+TEST(Claims, WhatADesignCanDecideIsKnownBeforehand) {
+  const auto words = [](const std::string& estimand, Index n, Index family) {
+    const WrittenStudy study(sweep_text(
+        "[0.1]", "n=3", "  - {id: c, estimand: " + estimand + ", expect: {above: 0.3}}\n"));
+    return decidable_words(study.claims[0], n, family, 0.05);
+  };
+  EXPECT_THAT(words("{mean: test/auc}", 10, 1), HasSubstr("0.72 sd"));
+  EXPECT_THAT(words("{mean: test/auc}", 10, 4), HasSubstr("0.98 sd"));
+  EXPECT_THAT(words("{mean: test/auc}", 1, 1), HasSubstr("nothing"));
+  EXPECT_THAT(words("{fraction: test/auc, above: 0.5}", 5, 1), HasSubstr("at least 0.478"));
+  EXPECT_THAT(words("{median: test/auc}", 5, 1), HasSubstr("nothing"));
 }
 
 }  // namespace
