@@ -219,6 +219,11 @@ void OpCostOptions::fields(FieldList& f) {
 
 void OpCostKind::fields(FieldList& f) { f.group("op_cost", cost_, "what is measured"); }
 
+std::vector<std::string> OpCostKind::recorded() const {
+  return {"count/scores", "time/total",  "time/forward",   "time/backward", "memory/total",
+          "time/score",   "time/select", "time/normalise", "time/value"};
+}
+
 void OpCostKind::run(const Trial& trial, const KindOptions& options, RunContext& context) {
   const OpCostOptions& o = static_cast<const OpCostKind&>(options).cost_;
   Recorder& recorder = context.recorder;

@@ -52,6 +52,7 @@ class OpCostKind : public KindOptions {
   void fields(FieldList& f) override;
   std::string data_sha256(Index, std::optional<Index>) const override { return {}; }
   std::vector<std::string> shown_metrics() const override { return {"count/scores"}; }
+  std::vector<std::string> recorded() const override;
 
   static void run(const Trial& trial, const KindOptions& options, RunContext& context);
 

@@ -46,6 +46,14 @@ void require_classes(const Dataset& data) {
 
 }  // namespace
 
+std::vector<std::string> TrainKind::recorded() const {
+  std::vector<std::string> recorded = metric_paths();
+  for (const char* more :
+       {"train/grad_norm", "train/lr", "train/token_efficiency", "time/step", "memory/step"})
+    recorded.emplace_back(more);
+  return recorded;
+}
+
 std::unique_ptr<Dataset> TrainKind::open(Index seed, std::optional<Index> fold) const {
   return data_.open({trainer_.model.chosen().patch_side(), seed, fold});
 }

@@ -13,6 +13,8 @@ class TrainKind : public KindOptions {
   std::string data_sha256(Index seed, std::optional<Index> fold) const override;
   FoldPlan folds() const override { return data_.folds(); }
   std::vector<std::string> shown_metrics() const override { return metrics_.shown; }
+  std::vector<std::string> recorded() const override;
+  std::optional<double> solved_at() const override { return data_.solved_at(); }
 
   static void run(const Trial& trial, const KindOptions& options, RunContext& context);
   static Evaluation evaluate(const RunFile& run, const KindOptions& options,

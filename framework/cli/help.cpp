@@ -81,11 +81,11 @@ std::string help_text(std::size_t width) {
   for (const Verb& verb : verbs()) rows.emplace_back("  " + verb.name, verb.summary);
   text += two_columns(rows, width);
   text += "\n";
-  text +=
-      two_columns({{"  attune VERB --help", "options, exit codes, examples of a verb"},
-                   {"  attune --help --json", "all of it for programs; --version: of what build"}},
-                  width);
-  return text + "\n" + example_lines({"run configs/quickstart.yaml", "show results/quickstart"});
+  text += two_columns({{"  attune VERB --help", "options, exit codes, examples of a verb"},
+                       {"  attune --help --json", "all of it for programs"},
+                       {"  attune --version", "version, commit, compiler, flags, libraries"}},
+                      width);
+  return text + "\n" + example_lines({"run configs/quickstart.yaml"});
 }
 
 std::string help_text(const Verb& verb, std::size_t width) {

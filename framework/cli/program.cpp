@@ -88,12 +88,19 @@ Command bare(const std::vector<std::string>& arguments) {
 
 VerbFunction function_of(const Verb& verb) {
   static const std::pair<const char*, VerbFunction> kFunctions[] = {
-      {"run", verb_run},       {"check", verb_check},
-      {"list", verb_list},     {"explain", verb_explain},
-      {"show", verb_show},     {"status", verb_status},
-      {"eval", verb_eval},     {"op", verb_op},
-      {"doctor", verb_doctor}, {"completion", verb_completion},
-      {"import", verb_import}, {"verify", verb_verify},
+      {"run", verb_run},
+      {"check", verb_check},
+      {"list", verb_list},
+      {"explain", verb_explain},
+      {"show", verb_show},
+      {"status", verb_status},
+      {"report", verb_report},
+      {"eval", verb_eval},
+      {"op", verb_op},
+      {"doctor", verb_doctor},
+      {"completion", verb_completion},
+      {"import", verb_import},
+      {"verify", verb_verify},
       {"fsck", verb_fsck},
   };
   const auto* found = std::find_if(std::begin(kFunctions), std::end(kFunctions),

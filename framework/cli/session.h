@@ -29,6 +29,7 @@ ExitCode verb_list(Session& session);
 ExitCode verb_explain(Session& session);
 ExitCode verb_show(Session& session);
 ExitCode verb_status(Session& session);
+ExitCode verb_report(Session& session);
 ExitCode verb_eval(Session& session);
 ExitCode verb_verify(Session& session);
 ExitCode verb_fsck(Session& session);

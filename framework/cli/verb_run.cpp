@@ -12,6 +12,8 @@
 #include "base/text.h"
 #include "cli/profile_table.h"
 #include "cli/progress.h"
+#include "cli/report_files.h"
+#include "cli/report_text.h"
 #include "cli/scratch_folder.h"
 #include "cli/session.h"
 #include "cli/signals.h"
@@ -22,6 +24,7 @@
 #include "storage/metadata.h"
 #include "study/outcome.h"
 #include "study/recorded_study.h"
+#include "study/registration.h"
 #include "study/standing.h"
 #include "study/study_config.h"
 
@@ -113,90 +116,28 @@ struct Outcome {
   LaunchResult launched;
 };
 
-// What the study's trials have come to, a row each.
-std::vector<RowOutcome> outcomes_of(const Study& study, const std::vector<Trial>& trials,
-                                    const StudyFolder& folder) {
-  std::vector<RowOutcome> outcomes;
-  for (const Row& row : study.rows) {
-    std::vector<TrialFile> files;
-    for (const Trial& trial : trials)
-      if (trial.row == row.name)
-        files.push_back({trial.seed, trial.fold, folder.find_finished(trial)});
-    if (!files.empty())
-      outcomes.push_back(outcome_of_row(row.name, row.kind_options().folds(), files,
-                                        study.reference().kind_options().shown_metrics()));
-  }
-  return outcomes;
-}
-
-std::string name_of(MetricEstimate::Over over) {
-  using Over = MetricEstimate::Over;
-  return over == Over::groups             ? "groups"
-         : over == Over::seeds_and_groups ? "seeds and groups"
-                                          : "seeds";
-}
-
-Json metric_json(const RowOutcome& row, const RowOutcome::Metric& metric) {
-  const MetricEstimate& estimate = metric.estimate;
-  Json entry;
-  entry.set("row", row.row).set("metric", metric.path).set("n", estimate.n_seeds);
-  entry.set("mean", estimate.mean);
-  if (estimate.interval)
-    entry.set("low", estimate.interval->low)
-        .set("high", estimate.interval->high)
-        .set("interval_over", name_of(estimate.over));
-  if (estimate.group_share) entry.set("variance_of_groups", *estimate.group_share);
-  entry.set("seeds", row.seeds).set("values", metric.values);
-  if (row.folds.trials.empty()) return entry;
-  Json by_fold = Json::List{};
-  for (const auto& of_seed : metric.by_fold) {
-    Json values = Json::List{};  // null where a fold cannot have it
-    for (const auto& value : of_seed) values.push(value ? Json(*value) : Json());
-    by_fold.push(std::move(values));
-  }
-  Json folds;
-  folds.set("count", row.folds.count).set("trials", row.folds.trials);
-  return entry.set("folds", std::move(folds)).set("by_fold", std::move(by_fold));
-}
-
-Json summary_json(const Study& study, const std::vector<RowOutcome>& rows,
-                  const std::string& folder, const Outcome& outcome) {
-  Json json;
-  json.set("study", study.name()).set("folder", folder);
-  json.set("trials", static_cast<Index>(outcome.trials.size()));
+Json summary_json(const StudyReport& report, const Outcome& outcome) {
+  Json json = report_json(report);
   json.set("trained", outcome.launched.finished).set("already_finished", outcome.already);
-  Index diverged = 0, missing = 0;
-  Json list = Json::List{};
-  for (const RowOutcome& row : rows) {
-    diverged += row.n_diverged;
-    missing += row.n_missing;
-    for (const RowOutcome::Metric& metric : row.metrics) list.push(metric_json(row, metric));
-    // Nothing is computed from what is left of a row.
-    if (row.n_missing > 0) {
-      Json entry;
-      list.push(entry.set("row", row.row).set("n", 0).set("missing", row.n_missing));
-    }
-  }
-  json.set("diverged", diverged).set("missing", missing);
-  return json.set("rows", std::move(list));
+  return json;
 }
 
 void print_outcome(const Session& session, const Study& study, const StudyFolder& folder,
                    const Outcome& outcome) {
-  const std::vector<RowOutcome> rows = outcomes_of(study, outcome.trials, folder);
+  Diagnostics told_already;
+  const std::vector<Claim> claims = read_claims(study.said.claims, study, told_already);
+  const StudyReport report = report_of(study, claims, outcome.trials, folder);
   const Output& out = session.console.out;
-  if (session.console.json) {
-    out.print(summary_json(study, rows, folder.path(), outcome).dump() + "\n");
-    return;
-  }
-  const std::vector<std::string> metrics = study.reference().kind_options().shown_metrics();
-  out.print(closing_table(rows, metrics, out.width));
+  if (session.console.json) return out.print(summary_json(report, outcome).dump() + "\n");
+  out.print(means_text(report, out));
   if (session.console.verbose)
-    if (const std::string folds = fold_table(rows, metrics, out.width); !folds.empty())
+    if (const std::string folds = fold_table(report.rows, report.shown, out.width); !folds.empty())
       out.print("\n" + folds);
-  if (!session.command.has("fast-dev-run"))
-    out.print(out.dim(fmt::format("{}: {} in {}\n", study.name(), counted(outcome.trials.size()),
-                                  folder.path())));
+  if (session.command.has("fast-dev-run")) return;
+  if (const std::string judged = claims_text(report, out); !judged.empty())
+    out.print("\n" + judged + "\n");
+  out.print(out.dim(
+      fmt::format("{}: {} in {}\n", study.name(), counted(outcome.trials.size()), folder.path())));
 }
 
 Progress::Style style_of(const Console& console) {
@@ -280,12 +221,18 @@ ExitCode verb_run(Session& session) {
   for (const Trial& trial : outcome.trials)
     if (!folder.find_finished(trial)) waiting.push_back(trial);
   outcome.already = static_cast<Index>(outcome.trials.size() - waiting.size());
+  // What the study says of itself may have grown where nothing is to be trained: a claim, say.
+  const std::string text =
+      text_to_freeze(study.yaml(), folder, static_cast<Index>(folder.finished().size()),
+                     static_cast<Index>(outcome.trials.size()));
+  if (const std::vector<std::string> frozen = folder.frozen();
+      waiting.empty() && (frozen.empty() || read_file(frozen.back()) != text))
+    folder.freeze(text);
   if (!waiting.empty()) {
     // From here on there is something to save; before, Ctrl-C and SIGTERM end the process at once.
     route_signals(session.stop, {SIGINT, SIGTERM});
     // Asked again under the study's lock, for another start may have been first.
-    folder.freeze(study.yaml(),
-                  [&] { require_same_study(study, outcome.trials, folder, session.kinds); });
+    folder.freeze(text, [&] { require_same_study(study, outcome.trials, folder, session.kinds); });
     Progress progress(style_of(console));
     LaunchOptions launch;
     const Workforce force = workforce(command, outcome.trials.size());

@@ -206,12 +206,14 @@ Index n_folds(const Trial& trial) {
 // Every seed and fold that any of a row's trials has, so that one that is not finished is missing.
 RowOutcome outcome_of(const ShownRow& row, const std::string& label,
                       const std::vector<std::string>& metrics) {
-  std::map<std::pair<Index, std::optional<Index>>, std::string> paths;
-  std::set<Index> seeds;
+  using Replicate = std::pair<Index, std::optional<Index>>;  // seed, repeat
+  std::map<std::pair<Replicate, std::optional<Index>>, const Shown*> found;
+  std::set<Replicate> replicates;
   std::set<std::optional<Index>> folds;
   for (const Shown* trial : row.finished) {
-    paths[{trial->head.seed, trial->head.fold}] = trial->path;
-    seeds.insert(trial->head.seed);
+    const Replicate replicate{trial->head.seed, trial->head.repeat};
+    found[{replicate, trial->head.fold}] = trial;
+    replicates.insert(replicate);
     folds.insert(trial->head.fold);
   }
   FoldPlan plan;
@@ -219,13 +221,18 @@ RowOutcome outcome_of(const ShownRow& row, const std::string& label,
   for (const std::optional<Index> fold : folds)
     if (fold) plan.trials.push_back(*fold);
   if (!plan.trials.empty()) plan.count = n_folds(row.made_of);
-  for (const Index seed : seeds)
+  for (const Replicate& replicate : replicates)
     for (const std::optional<Index> fold : folds) {
-      const auto path = paths.find({seed, fold});
-      files.push_back(
-          {seed, fold, path == paths.end() ? std::nullopt : std::optional(path->second)});
+      TrialFile& file = files.emplace_back();
+      file.seed = replicate.first;
+      file.repeat = replicate.second;
+      file.fold = fold;
+      const auto trial = found.find({replicate, fold});
+      if (trial == found.end()) continue;
+      file.path = trial->second->path;
+      file.head = trial->second->head;
     }
-  return outcome_of_row(label, plan, files, metrics);
+  return outcome_of_row(RowRuns(label, plan, files), metrics);
 }
 
 // A line a row; of the metrics those of the test split that a row has.

@@ -24,6 +24,8 @@ std::unique_ptr<DataOptions> make() {
   return std::make_unique<Options>();
 }
 
+constexpr double kSolvedAt = 0.95;
+
 }  // namespace
 
 const std::vector<DataKind>& data_kinds() {
@@ -40,10 +42,11 @@ const std::vector<DataKind>& data_kinds() {
        make<PairsOptions>},
       {"graph", "graphs of a dataset file, whose nodes or graphs have labels", make<GraphOptions>},
       {"retrieval", "generated pairs of key and value, then a key: which value has it?",
-       make<RetrievalOptions>},
+       make<RetrievalOptions>, kSolvedAt},
       {"recall", "generated pairs of key and value, then keys: which token comes next?",
-       make<RecallOptions>},
-      {"copy", "generated tokens, each asked for again so many rows later", make<CopyOptions>},
+       make<RecallOptions>, kSolvedAt},
+      {"copy", "generated tokens, each asked for again so many rows later", make<CopyOptions>,
+       kSolvedAt},
       {"needle", "generated vectors of noise, one of which carries the class", make<NeedleOptions>},
       {"max", "generated items: of which category is the one of highest priority?",
        make<MaxOptions>},
@@ -75,6 +78,12 @@ std::vector<FieldVariant::Alternative> DataConfig::source_alternatives() {
   for (const FieldVariant::Alternative& each : all)
     for (const char* name : {"resize", "augment"}) each.fields->forget(name);
   return all;
+}
+
+std::optional<double> DataConfig::solved_at() const {
+  for (const DataKind& each : data_kinds())
+    if (each.name == kind) return each.solved_at;
+  return std::nullopt;
 }
 
 const DataOptions& DataConfig::chosen() const {

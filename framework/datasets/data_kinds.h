@@ -49,6 +49,9 @@ struct DataOptions {
 struct DataKind {
   std::string name, doc;
   std::unique_ptr<DataOptions> (*options)();
+  // From which accuracy on the task is solved, where models solve it or do not learn it at all: the
+  // accuracies of seeds then lie in two clusters, and their mean says nothing.
+  std::optional<double> solved_at = std::nullopt;
 };
 
 // Every kind of data, in the order in which they are listed.
@@ -70,6 +73,7 @@ class DataConfig {
   // must not move.
   std::vector<FieldVariant::Alternative> source_alternatives();
   FoldPlan folds() const { return chosen().folds(); }
+  std::optional<double> solved_at() const;
 
  private:
   const DataOptions& chosen() const;

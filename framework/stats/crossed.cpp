@@ -1,7 +1,6 @@
 #include "stats/crossed.h"
 
 #include <algorithm>
-#include <boost/math/distributions/students_t.hpp>
 #include <cmath>
 #include <map>
 #include <numeric>
@@ -82,34 +81,71 @@ CrossedEstimate crossed_interval(const std::vector<Values>& z, double value, dou
     result.df = std::min(S, G) - 1;
     if (spread > 0) result.df = std::max(result.df, result.variance * result.variance / spread);
   }
-  const boost::math::students_t distribution(result.df);
-  const double t = boost::math::quantile(boost::math::complement(distribution, alpha / 2));
-  const double half = t * std::sqrt(result.variance);
+  const double half = t_quantile(alpha, result.df) * std::sqrt(result.variance);
   result.interval = Interval{value - half, value + half};
   return result;
 }
 
-CrossedEstimate crossed_mean(const std::vector<Values>& y, std::span<const Index> group,
-                             double alpha) {
+CrossedEstimate interval_of(const CrossedValues& values, double alpha) {
+  if (!values.z.empty()) return crossed_interval(values.z, values.value, alpha);
+  CrossedEstimate plain;
+  plain.n_seeds = static_cast<Index>(values.of_seed.size());
+  plain.n_groups = values.n_groups;
+  plain.value = values.value;
+  return plain;
+}
+
+CrossedValues sum(std::span<const Weighted> parts) {
+  ATTUNE_CHECK(!parts.empty(), NumericError, "[stats] a sum needs at least one part");
+  const CrossedValues& first = parts.front().values;
+  CrossedValues total{0, first.n_groups, Values(first.of_seed.size(), 0.0), first.z};
+  for (Values& row : total.z) std::fill(row.begin(), row.end(), 0.0);
+  for (const auto& [weight, part] : parts) {
+    ATTUNE_CHECK(part.of_seed.size() == total.of_seed.size(), NumericError,
+                 "[stats] {} seeds and {} seeds are not crossed with the same", part.of_seed.size(),
+                 total.of_seed.size());
+    if (part.z.empty()) total.z.clear();
+    total.value += weight * part.value;
+    for (std::size_t s = 0; s < part.of_seed.size(); ++s) {
+      total.of_seed[s] += weight * part.of_seed[s];
+      if (total.z.empty()) continue;
+      ATTUNE_CHECK(part.z[s].size() == total.z[s].size(), NumericError,
+                   "[stats] {} groups and {} groups are not crossed with the same",
+                   part.z[s].size(), total.z[s].size());
+      for (std::size_t g = 0; g < part.z[s].size(); ++g) total.z[s][g] += weight * part.z[s][g];
+    }
+  }
+  return total;
+}
+
+CrossedValues crossed_mean_values(const std::vector<Values>& y, std::span<const Index> group) {
   ATTUNE_CHECK(!y.empty() && !group.empty(), NumericError,
                "[stats] a crossed mean needs at least one seed and one example");
   std::size_t n_groups = 0;
   const std::vector<std::size_t> place = places(group, n_groups);
-  double value = 0;
+  CrossedValues values;
+  values.n_groups = static_cast<Index>(n_groups);
   for (const Values& seed : y) {
     ATTUNE_CHECK(seed.size() == group.size(), NumericError,
                  "[stats] a seed has {} examples, the groups are of {}", seed.size(), group.size());
-    value += mean_of(seed) / static_cast<double>(y.size());
+    values.of_seed.push_back(mean_of(seed));
+    values.value += values.of_seed.back() / static_cast<double>(y.size());
   }
   const double scale = static_cast<double>(n_groups) / static_cast<double>(group.size());
-  std::vector<Values> z(y.size(), Values(n_groups, 0.0));
+  values.z.assign(y.size(), Values(n_groups, 0.0));
   for (std::size_t s = 0; s < y.size(); ++s)
-    for (std::size_t i = 0; i < group.size(); ++i) z[s][place[i]] += scale * (y[s][i] - value);
-  return crossed_interval(z, value, alpha);
+    for (std::size_t i = 0; i < group.size(); ++i)
+      values.z[s][place[i]] += scale * (y[s][i] - values.value);
+  return values;
 }
 
-std::optional<CrossedEstimate> crossed_statistic(Index n_seeds, std::span<const Index> group,
-                                                 const Statistic& statistic, double alpha) {
+CrossedEstimate crossed_mean(const std::vector<Values>& y, std::span<const Index> group,
+                             double alpha) {
+  return interval_of(crossed_mean_values(y, group), alpha);
+}
+
+std::optional<CrossedValues> crossed_statistic_values(Index n_seeds, std::span<const Index> group,
+                                                      const Statistic& statistic) {
   ATTUNE_CHECK(n_seeds > 0 && !group.empty(), NumericError,
                "[stats] a crossed statistic needs at least one seed and one example");
   std::size_t n_groups = 0;
@@ -118,35 +154,39 @@ std::optional<CrossedEstimate> crossed_statistic(Index n_seeds, std::span<const 
   std::iota(examples.begin(), examples.end(), 0);
   const auto G = static_cast<double>(n_groups);
 
-  CrossedEstimate plain;
-  plain.n_seeds = n_seeds;
-  plain.n_groups = static_cast<Index>(n_groups);
-  Values whole;
+  CrossedValues values;
+  values.n_groups = static_cast<Index>(n_groups);
   for (Index s = 0; s < n_seeds; ++s) {
     const auto theta = statistic(s, examples);
     if (!theta) return std::nullopt;
-    whole.push_back(*theta);
+    values.of_seed.push_back(*theta);
   }
-  plain.value = mean_of(whole);
+  values.value = mean_of(values.of_seed);
   if (n_groups == 1) {
-    std::vector<Values> z;
-    for (const double theta : whole) z.push_back({theta});
-    return crossed_interval(z, plain.value, alpha);
+    for (const double theta : values.of_seed) values.z.push_back({theta});
+    return values;
   }
 
-  std::vector<Values> z(whole.size(), Values(n_groups, 0.0));
+  std::vector<Values> z(values.of_seed.size(), Values(n_groups, 0.0));
   std::vector<Index> kept;
   for (std::size_t g = 0; g < n_groups; ++g) {
     kept.clear();
     for (const Index i : examples)
       if (place[static_cast<std::size_t>(i)] != g) kept.push_back(i);
-    for (std::size_t s = 0; s < whole.size(); ++s) {
+    for (std::size_t s = 0; s < z.size(); ++s) {
       const auto without = statistic(static_cast<Index>(s), kept);
-      if (!without) return plain;
-      z[s][g] = G * whole[s] - (G - 1) * *without;
+      if (!without) return values;
+      z[s][g] = G * values.of_seed[s] - (G - 1) * *without;
     }
   }
-  return crossed_interval(z, plain.value, alpha);
+  values.z = std::move(z);
+  return values;
+}
+
+std::optional<CrossedEstimate> crossed_statistic(Index n_seeds, std::span<const Index> group,
+                                                 const Statistic& statistic, double alpha) {
+  const auto values = crossed_statistic_values(n_seeds, group, statistic);
+  return values ? std::optional(interval_of(*values, alpha)) : std::nullopt;
 }
 
 }  // namespace attune

@@ -26,6 +26,23 @@ struct CrossedEstimate {
   }
 };
 
+// What the interval is made of: z [S][G], a value a seed and a group whose mean over the groups is
+// the seed's value, up to one constant. Of the same groups they add up, so that the difference of
+// two rows is crossed as each of them is.
+struct CrossedValues {
+  double value = 0;  // mean over the seeds
+  Index n_groups = 0;
+  std::vector<double> of_seed = {};         // [S]
+  std::vector<std::vector<double>> z = {};  // empty where a group cannot be left out
+};
+
+// Σ weight · values. All of the same seeds and groups, else a NumericError.
+struct Weighted {
+  double weight = 1;
+  CrossedValues values;
+};
+CrossedValues sum(std::span<const Weighted> parts);
+
 // The interval from z [S][G], one deviation a seed and a group whose mean over the groups is the
 // seed's value, up to a constant. With
 //   VS = var_s(mean_g z)/S,  VG = var_g(mean_s z)/G,  VE = MS_residual/(S·G),
@@ -34,9 +51,12 @@ struct CrossedEstimate {
 // NumericError for an empty or ragged z, or one that is not finite.
 CrossedEstimate crossed_interval(const std::vector<std::vector<double>>& z, double value,
                                  double alpha = 0.05);
+CrossedEstimate interval_of(const CrossedValues& values, double alpha = 0.05);
 
 // For a mean over examples: y [S][N] a value a seed and an example, group [N] any numbers.
 //   z[s, g] = (G/N) Σ_{i in g} (y[s, i] − ȳ)
+CrossedValues crossed_mean_values(const std::vector<std::vector<double>>& y,
+                                  std::span<const Index> group);
 CrossedEstimate crossed_mean(const std::vector<std::vector<double>>& y,
                              std::span<const Index> group, double alpha = 0.05);
 
@@ -45,6 +65,8 @@ CrossedEstimate crossed_mean(const std::vector<std::vector<double>>& y,
 // statistic(s, examples) is θ of seed s on these examples, indices into `group`; where it has none
 // (a class without examples, say), there is no interval, and with all examples no estimate.
 using Statistic = std::function<std::optional<double>(Index seed, std::span<const Index> examples)>;
+std::optional<CrossedValues> crossed_statistic_values(Index n_seeds, std::span<const Index> group,
+                                                      const Statistic& statistic);
 std::optional<CrossedEstimate> crossed_statistic(Index n_seeds, std::span<const Index> group,
                                                  const Statistic& statistic, double alpha = 0.05);
 

@@ -11,6 +11,11 @@ struct Interval {
   double low = 0, high = 0;
 };
 
+// Student's two-sided quantile: a t of df degrees of freedom lies within ± it with 1 − alpha.
+double t_quantile(double alpha, double df);
+// Two-sided p of an estimate with this variance where the truth is 0; 0 or 1 where that is 0.
+double t_test(double estimate, double variance, double df);
+
 // What n independent replicates say about a mean.
 struct MeanEstimate {
   Index n = 0;

@@ -66,6 +66,10 @@ RunHead read_run_head(const std::string& path);
 // Of one split, alike; DamagedError when the file has none of it.
 Predictions read_predictions(const std::string& path, const std::string& split);
 
+// A split's series, and a probe, of a study's own trial. DamagedError alike.
+MetricTable read_series(const std::string& path, const std::string& split);
+ProbeTable read_probe(const std::string& path, const std::string& name);
+
 // The parameters of any HDF5 file with /weights, also one written by h5py: float32 or float64,
 // row-major, names as they stand or as nested groups ("encoder/norm/gain" reads as
 // "encoder.norm.gain"). `which` picks a set of a run file

@@ -269,6 +269,18 @@ Predictions read_predictions(const std::string& path, const std::string& split) 
   });
 }
 
+MetricTable read_series(const std::string& path, const std::string& split) {
+  return as_run_file(path, NamedBy::study, [&](const H5Group& root) {
+    return metrics_of(root.group("metrics/" + split));
+  });
+}
+
+ProbeTable read_probe(const std::string& path, const std::string& name) {
+  return as_run_file(path, NamedBy::study, [&](const H5Group& root) {
+    return probe_of(root.group("probes/" + name), name);
+  });
+}
+
 WeightSet read_weights(const std::string& path, std::string_view which) {
   const H5File file = H5File::open(path);
   ATTUNE_CHECK(file.root().has_group("weights"), DataError,

@@ -60,6 +60,7 @@ class Ablation {
     if (const Node::Entry* from = file_.find("from")) lay(from->value.entries, base);
 
     Study study;
+    study.said = file_.said();
     std::vector<Level> levels = levels_of(factors);
     const std::optional<Level> chosen = take_reference(levels);
     diagnostics_.raise();

@@ -104,7 +104,8 @@ class Check {
   void damaged(const std::string& path, std::string text) {
     report_.findings.push_back({State::damaged, path, std::move(text)});
   }
-  // Damage of one file does not keep the others from being looked at.
+  // Damage of one file does not keep the others from being looked at; one that the disk does not
+  // give back is damaged, too.
   template <class F>
   void guard(const std::string& path, const F& look) {
     try {
@@ -112,6 +113,8 @@ class Check {
     } catch (const DamagedError& error) {
       damaged(path, error.what());
     } catch (const DataError& error) {
+      damaged(path, error.what());
+    } catch (const StorageError& error) {
       damaged(path, error.what());
     }
   }

@@ -1,38 +1,13 @@
 #pragma once
 
-#include <map>
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "datasets/data_kinds.h"
-#include "stats/crossed.h"
-#include "storage/eval_file.h"
-#include "train/metrics.h"
+#include "stats/interval.h"
+#include "study/row_runs.h"
 
 namespace attune {
-
-// A trial of a row, and its run file once it is finished.
-struct TrialFile {
-  Index seed = 0;
-  std::optional<Index> fold;
-  std::optional<std::string> path;
-};
-
-// Test examples of one seed, each predicted once, by the fold that held it out; by rising id.
-struct PooledPredictions {
-  Scored scored;
-  std::vector<Index> example, group;
-};
-
-// A metric's mean over seeds, with its interval crossed over seeds and groups: means over examples
-// as such, other statistics by pseudo-values (stats/crossed.h). None where the seeds were not
-// tested on the same examples, or these cannot have it.
-std::optional<CrossedEstimate> crossed_estimate(const std::string& metric,
-                                                const std::vector<PooledPredictions>& seeds);
-
-// Every metric that the predictions of one model can have, with its interval over their groups.
-std::vector<EvalMetric> eval_metrics(const Predictions& predictions);
 
 // The mean of a metric over seeds, with its 95 % interval, where there is one.
 struct MetricEstimate {
@@ -69,18 +44,12 @@ struct RowOutcome {
   std::string row;
   FoldPlan folds;
   Index n_trials = 0, n_missing = 0, n_diverged = 0;
-  std::vector<Index> seeds;  // with values, in the order of the trials
+  std::vector<Index> seeds;  // with values, in the order of the trials; of repeats one each
   std::vector<Metric> metrics;
-  // By split, of `seeds`, where these have the same data: test, and val where there are no folds.
-  std::map<std::string, std::vector<PooledPredictions>> pooled;
 };
 
-// Reads run files: heads, and /predictions where there are folds, or several seeds have the same
-// data and keep them. Trials come seed by seed. A metric that a seed does not have is left out of
-// the row.
-RowOutcome outcome_of_row(const std::string& row, const FoldPlan& folds,
-                          const std::vector<TrialFile>& trials,
-                          const std::vector<std::string>& metrics);
+// A metric that a seed does not have is left out of the row.
+RowOutcome outcome_of_row(const RowRuns& runs, const std::vector<std::string>& metrics);
 
 // "fold 0 of 5 only", "folds 0, 2 of 5 only"; empty where all folds or none are trials.
 std::string partial_folds_text(const FoldPlan& folds);

@@ -10,17 +10,18 @@
 #include "study/study_file.h"
 
 namespace attune {
-namespace {
-
 std::optional<double> number_of(const std::string& text) {
   double value = 0;
   const char* end = text.data() + text.size();
   if (text.empty() || std::from_chars(text.data(), end, value).ptr != end) return std::nullopt;
   return value;
 }
+
 std::optional<double> number_of(const Node& node) {
   return node.is_scalar() && !node.quoted ? number_of(node.text) : std::nullopt;
 }
+
+namespace {
 
 double six_digits(double x) { return std::stod(fmt::format("{:.6g}", x)); }
 

@@ -84,6 +84,10 @@ class SearchSpace {
   std::vector<Axis> axes_;
 };
 
+// The number that a text, or an unquoted scalar, is.
+std::optional<double> number_of(const std::string& text);
+std::optional<double> number_of(const Node& node);
+
 // Whether a condition's value is the one that stands in a config: "1.0" is 1, and words are
 // themselves.
 bool same_value(const std::string& a, const std::string& b);

@@ -9,6 +9,7 @@
 #include "base/hash.h"
 #include "base/text.h"
 #include "study/ablation.h"
+#include "study/claim.h"
 #include "study/study_file.h"
 #include "study/sweep.h"
 
@@ -42,17 +43,21 @@ void refuse_group_file(const Document& document, const LoadOptions& load,
 
 }  // namespace
 
-Study load_study(const LoadOptions& load, std::span<const Kind> kinds) {
+namespace {
+
+Study load_by_schema(const LoadOptions& load, std::span<const Kind> kinds) {
   const std::string schema = schema_of(load);
   if (schema.starts_with("attune/ablation@")) return load_ablation(load, kinds);
   if (schema.starts_with("attune/sweep@")) return load_sweep(load, kinds);
   Diagnostics diagnostics;
-  const Document document = compose(load, diagnostics);
+  Document document = compose(load, diagnostics);
   if (document.usable) refuse_group_file(document, load, kinds, diagnostics);
   // Keys say nothing while it is unknown what they are keys of.
   if (document.usable && !check_schema(document, diagnostics)) diagnostics.raise();
   if (!document.usable) diagnostics.raise();
   Study study;
+  study.said = SaidOfStudy::taken_from(document);
+  study.said.set_default_seeds(document, diagnostics);
   study.rows.push_back(
       bind_row(kReferenceRow, document, kind_of(document, kinds, diagnostics), diagnostics));
   diagnostics.raise();
@@ -60,6 +65,18 @@ Study load_study(const LoadOptions& load, std::span<const Kind> kinds) {
     study.rows.push_back(std::move(row));
   diagnostics.raise();
   study.notes = diagnostics.notes();
+  return study;
+}
+
+}  // namespace
+
+Study load_study(const LoadOptions& load, std::span<const Kind> kinds) {
+  Study study = load_by_schema(load, kinds);
+  Diagnostics diagnostics;
+  read_claims(study.said.claims, study, diagnostics);
+  diagnostics.raise();
+  const std::vector<Diagnostic>& notes = diagnostics.notes();
+  study.notes.insert(study.notes.end(), notes.begin(), notes.end());
   return study;
 }
 

@@ -7,6 +7,7 @@
 #include "config/config.h"
 #include "storage/trial.h"
 #include "study/row.h"
+#include "study/said_of_study.h"
 
 namespace attune {
 
@@ -18,6 +19,9 @@ struct Study {
   std::vector<Diagnostic> notes;
   std::string text = {};                 // of an ablation and a sweep, what yaml() is
   std::vector<std::string> varied = {};  // keys that the points of a sweep give, in order
+  // `claims`, `report` and `registered` as they stand in the file; claims are resolved by
+  // study/claim.h, which needs every row.
+  SaidOfStudy said = {};
 
   const Row& reference() const { return rows.front(); }
   const Row* find(std::string_view row) const;
@@ -25,7 +29,9 @@ struct Study {
   const Row& row_of(const Trial& trial) const;
   const std::string& name() const { return reference().options->name; }
   // The resolved config, which reads back to the same leaves.
-  std::string yaml() const { return text.empty() ? dump(*reference().fields) : text; }
+  std::string yaml() const {
+    return (text.empty() ? dump(*reference().fields) : text) + said.text();
+  }
 };
 
 // Throws InvalidConfig with all that is wrong.

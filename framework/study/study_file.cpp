@@ -15,8 +15,8 @@ namespace {
 constexpr std::array<std::string_view, 8> kOfRows = {"name",  "doc",    "seeds",      "metrics",
                                                      "stats", "budget", "on_failure", "repeats"};
 // Keys of an experiment that say something of that experiment alone.
-constexpr std::array<std::string_view, 8> kNotTaken = {
-    "schema", "name", "doc", "baselines", "claims", "budget", "on_failure", "repeats"};
+constexpr std::array<std::string_view, 9> kNotTaken = {
+    "schema", "name", "doc", "baselines", "claims", "budget", "on_failure", "repeats", "report"};
 
 template <std::size_t n>
 bool holds(const std::array<std::string_view, n>& words, std::string_view word) {
@@ -72,6 +72,7 @@ StudyFile::StudyFile(const LoadOptions& load, std::string_view schema, std::vect
   }
   file_ = compose(of_file, diagnostics);
   if (!file_.usable) diagnostics.raise();
+  said_ = SaidOfStudy::taken_from(file_);
 
   std::vector<std::string> known = {"schema", "base"};
   known.insert(known.end(), own_.begin(), own_.end());
@@ -117,6 +118,7 @@ Document StudyFile::base(Diagnostics& diagnostics) const {
   for (const std::string_view key : kOfRows)
     if (const Node::Entry* own = find(key))
       set_value(document, key, own->value, own->at, diagnostics);
+  said_.set_default_seeds(document, diagnostics);
   return document;
 }
 

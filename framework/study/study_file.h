@@ -7,6 +7,7 @@
 
 #include "config/config.h"
 #include "study/row.h"
+#include "study/said_of_study.h"
 
 namespace attune {
 
@@ -24,6 +25,7 @@ class StudyFile {
   StudyFile(const LoadOptions& load, std::string_view schema, std::vector<std::string> own,
             Diagnostics& diagnostics);
 
+  const SaidOfStudy& said() const { return said_; }
   // An entry of the file, null where it has none.
   const Node::Entry* find(std::string_view key) const { return file_.root.find(key); }
   // Sets what stands in the file of the fields' keys; every field is an own key.
@@ -42,6 +44,7 @@ class StudyFile {
   std::string schema_;
   std::vector<std::string> own_, base_overrides_;
   Document file_;
+  SaidOfStudy said_;
 };
 
 // What a study's file says that it is, "attune/sweep@1"; empty where it cannot be read or says

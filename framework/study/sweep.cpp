@@ -110,6 +110,7 @@ class Sweep {
 
     keys_ = space.keys();
     Study study;
+    study.said = file_.said();
     study.varied = keys_;
     for (const Point& point : enqueued) add_point(point, study);
     PointSource points(options_, space);

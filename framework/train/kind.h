@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -26,6 +27,11 @@ class KindOptions {
   virtual FoldPlan folds() const { return {}; }
   // Columns of the tables: "test/accuracy".
   virtual std::vector<std::string> shown_metrics() const = 0;
+  // What its trials leave as numbers, as claims name them (study/scalar.h): "val/loss",
+  // "count/scores", "time/step"; which of them a trial has depends on its data as well.
+  virtual std::vector<std::string> recorded() const { return shown_metrics(); }
+  // From which accuracy on the task is solved, for tasks that are solved or not learnt at all.
+  virtual std::optional<double> solved_at() const { return std::nullopt; }
 };
 
 // What a run gets from outside; nothing of it reaches a number.

@@ -16,6 +16,8 @@ std::optional<Index> as_integer(const std::string& text) {
   return n;
 }
 
+}  // namespace
+
 std::vector<std::string> metric_paths() {
   std::vector<std::string> paths;
   for (const char* split : {"train", "val", "test"})
@@ -24,8 +26,6 @@ std::vector<std::string> metric_paths() {
         paths.push_back(split + ("/" + m.name));
   return paths;
 }
-
-}  // namespace
 
 bool is_metric_path(const std::string& path, std::string& why) {
   const std::vector<std::string> known = metric_paths();

@@ -73,6 +73,9 @@ struct MetricsOption {
   void fields(FieldList& f);
 };
 
+// Every metric of every split: "train/loss", …, "test/auc".
+std::vector<std::string> metric_paths();
+
 // True for what SelectOptions::by and MetricsOption may name; `why` then says what is wrong.
 bool is_metric_path(const std::string& path, std::string& why);
 

@@ -309,13 +309,13 @@ TEST_F(Verbs, CheckTellsDamageFromWhatIsWrong) {
 // Its keys would each be unknown, which says nothing of what is wrong.
 TEST_F(Verbs, OfAnotherSchemaOnlyTheSchemaIsTold) {
   const std::string path =
-      file("a.yaml", "schema: attune/sweep@1\nname: x\nbase: b.yaml\nparameters: {lr: [1, 2]}\n");
+      file("a.yaml", "schema: attune/other@1\nname: x\nbase: b.yaml\nparameters: {lr: [1, 2]}\n");
   try {
     output({"check", path});
     FAIL();
   } catch (const InvalidConfig& e) {
     EXPECT_EQ(e.errors().size(), 1U);
-    EXPECT_THAT(e.what(), HasSubstr("attune/sweep@1 is no experiment"));
+    EXPECT_THAT(e.what(), HasSubstr("attune/other@1 is unknown"));
   }
 }
 

@@ -25,6 +25,12 @@ struct Predicted {
   float score;
 };
 
+RowOutcome outcome_of_row(const std::string& row, const FoldPlan& folds,
+                          const std::vector<TrialFile>& trials,
+                          const std::vector<std::string>& metrics) {
+  return attune::outcome_of_row(RowRuns(row, folds, trials), metrics);
+}
+
 class OutcomeTest : public testing::Test {
  protected:
   TrialFile write(Index seed, std::optional<Index> fold, const std::vector<Predicted>& test,
@@ -55,7 +61,7 @@ class OutcomeTest : public testing::Test {
     edit_(content);
     const std::string path = folder_ / fmt::format("{}-{}.h5", seed, fold.value_or(-1));
     write_atomically(path, run_file_bytes(trial, content, "build"));
-    return {seed, fold, path};
+    return {.seed = seed, .fold = fold, .path = path};
   }
   TemporaryFolder folder_;
   std::function<void(RunContent&)> edit_ = [](RunContent&) {};  // of what is written next
@@ -71,10 +77,12 @@ TEST_F(OutcomeTest, AMetricOfASeedIsThatOfItsPooledPredictions) {
   EXPECT_THAT(outcome.metrics[0].values, ElementsAre(0.75));
   EXPECT_THAT(outcome.metrics[0].by_fold[0], ElementsAre(1, 0));
   EXPECT_THAT(outcome.metrics[1].values, ElementsAre(DoubleEq(0.6)));
-  EXPECT_THAT(outcome.pooled.at("test")[0].example, ElementsAre(2, 3, 4, 6));
-  EXPECT_THAT(outcome.pooled.at("test")[0].group, ElementsAre(1, 1, 2, 3));
-  EXPECT_THAT(outcome.pooled.at("test")[0].scored.target, ElementsAre(0, 1, 1, 1));
-  EXPECT_THAT(outcome.pooled.at("test")[0].scored.logits, ElementsAre(0, -1, 0, -2, 0, 1, 0, 2));
+  const RowRuns runs("reference", kTwoFolds, trials);
+  const PooledPredictions& pooled = runs.pooled("test")->front();
+  EXPECT_THAT(pooled.example, ElementsAre(2, 3, 4, 6));
+  EXPECT_THAT(pooled.group, ElementsAre(1, 1, 2, 3));
+  EXPECT_THAT(pooled.scored.target, ElementsAre(0, 1, 1, 1));
+  EXPECT_THAT(pooled.scored.logits, ElementsAre(0, -1, 0, -2, 0, 1, 0, 2));
 }
 
 // Pairs across folds count: 1 of class 1 against −3 and 2 of class 0, 5 against the same.
@@ -199,7 +207,6 @@ TEST_F(OutcomeTest, RunsThatKeepNoPredictionsHaveAnIntervalOverSeeds) {
       "r", {},
       {write(0, std::nullopt, {{0, 1, 1}}, 0.25), write(1, std::nullopt, {{0, 1, 1}}, 0.75)},
       {"val/loss"});
-  EXPECT_TRUE(outcome.pooled.empty());
   EXPECT_EQ(outcome.metrics[0].estimate.over, Over::seeds);
   EXPECT_DOUBLE_EQ(outcome.metrics[0].estimate.mean, 0.5);
   EXPECT_NEAR(outcome.metrics[0].estimate.interval->high, 0.5 + 12.706204736 * 0.25, 1e-8);
@@ -209,9 +216,8 @@ TEST_F(OutcomeTest, RunsThatKeepNoPredictionsHaveAnIntervalOverSeeds) {
 TEST_F(OutcomeTest, TargetsOfRowsArePooledByExampleAndPosition) {
   edit_ = [](RunContent& content) { content.predictions.at("test").position = {2, 0, 1}; };
   const std::vector<Predicted> test = {{4, 1, 1}, {4, 0, -1}, {3, 1, 2}};
-  const RowOutcome outcome = outcome_of_row(
-      "r", {}, {write(0, std::nullopt, test), write(1, std::nullopt, test)}, {"test/accuracy"});
-  const PooledPredictions& pooled = outcome.pooled.at("test")[0];
+  const RowRuns runs("r", {}, {write(0, std::nullopt, test), write(1, std::nullopt, test)});
+  const PooledPredictions& pooled = runs.pooled("test")->front();
   EXPECT_THAT(pooled.example, ElementsAre(3, 4, 4));
   EXPECT_THAT(pooled.scored.logits, ElementsAre(0, 2, 0, -1, 0, 1));
   edit_ = [](RunContent& content) { content.predictions.at("test").position = {2, 2, 1}; };
@@ -236,7 +242,6 @@ TEST_F(OutcomeTest, WithoutFoldsAValueIsTheFinalOne) {
                                             {"val/loss", "test/accuracy"});
   EXPECT_THAT(outcome.metrics[0].values, ElementsAre(0.25));
   EXPECT_THAT(outcome.metrics[1].values, ElementsAre(1));
-  EXPECT_TRUE(outcome.pooled.empty());
 }
 
 TEST_F(OutcomeTest, NothingIsComputedWhileATrialIsMissing) {
