@@ -27,7 +27,8 @@ std::string decidable_words(const Claim& claim, Index n, Index family, double al
   }
   if (kind == Of::median)
     return 2 * std::pow(0.5, static_cast<double>(n)) <= level
-               ? fmt::format("a median that lies beyond its region's edge with all of {} but few", n)
+               ? fmt::format("a median that lies beyond its region's edge with all of {} but few",
+                             n)
                : fmt::format("nothing: {} replicates bound no median", n);
   if (n < 2) return "nothing: one replicate says nothing of its spread";
   const double sds = t_quantile(level, static_cast<double>(n - 1)) / std::sqrt(n);
