@@ -243,12 +243,10 @@ TEST(Verdict, AnExactClaimNamesItsFirstFailure) {
   const std::string claim =
       "  - {id: c, estimand: {difference: test/auc, of: {optim.lr: 0.1}, minus: {optim.lr: 0.2}}, "
       "expect: {equal: 0.25}}\n";
-  WrittenStudy holds = two_rows(claim);
-  write(holds, {0.5, 0.75, 1}, {0.25, 0.5, 0.75});
   WrittenStudy fails(sweep_text("[0.1, 0.2]", "n=3", claim)),
-      three(sweep_text("[0.1, 0.2]", "n=3", claim));
-  write(three, {0.5, 0.75, 1}, {0.25, 0.5, 0.75});
-  EXPECT_EQ(three.judged("c").verdict, Verdict::supported);
+      holds(sweep_text("[0.1, 0.2]", "n=3", claim));
+  write(holds, {0.5, 0.75, 1}, {0.25, 0.5, 0.75});
+  EXPECT_EQ(holds.judged("c").verdict, Verdict::supported);
   write(fails, {0.5, 0.75, 1}, {0.25, 0.5, 0.7});
   EXPECT_EQ(fails.judged("c").verdict, Verdict::contradicted);
   EXPECT_THAT(fails.judged("c").reason, HasSubstr("seed 2"));
